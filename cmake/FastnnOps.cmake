@@ -1,0 +1,28 @@
+# Generated headers: core/version.h, and ops/all_ops.h, which includes the contract of every stem that ops.inc lists.
+
+set(FASTNN_GENERATED_DIR "${CMAKE_BINARY_DIR}/generated")
+configure_file("${CMAKE_CURRENT_LIST_DIR}/version.h.in" "${FASTNN_GENERATED_DIR}/core/version.h" @ONLY)
+
+set(_ops_inc "${CMAKE_SOURCE_DIR}/csrc/ops/ops.inc")
+set(_stems)
+if(EXISTS "${_ops_inc}")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${_ops_inc}")
+  file(STRINGS "${_ops_inc}" _lines REGEX "^[ \t]*FASTNN_OP\\(")
+  foreach(_line IN LISTS _lines)
+    if(NOT _line MATCHES "FASTNN_OP\\([ \t]*([a-z0-9_]+)[ \t]*,[ \t]*([a-z0-9_]+)[ \t]*\\)")
+      message(FATAL_ERROR "fastnn: ${_ops_inc}: '${_line}' is not FASTNN_OP(stem, name).")
+    endif()
+    set(_stem "${CMAKE_MATCH_1}")
+    if(NOT EXISTS "${CMAKE_SOURCE_DIR}/csrc/ops/${_stem}.h")
+      message(FATAL_ERROR "fastnn: ops.inc lists stem '${_stem}', but there is no csrc/ops/${_stem}.h.")
+    endif()
+    list(APPEND _stems ${_stem})
+  endforeach()
+  list(REMOVE_DUPLICATES _stems)
+endif()
+
+set(_text "// Generated from csrc/ops/ops.inc; do not edit.\n#pragma once\n\n")
+foreach(_stem IN LISTS _stems)
+  string(APPEND _text "#include \"ops/${_stem}.h\"\n")
+endforeach()
+file(CONFIGURE OUTPUT "${FASTNN_GENERATED_DIR}/ops/all_ops.h" CONTENT "${_text}" @ONLY)
