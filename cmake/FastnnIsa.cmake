@@ -1,6 +1,6 @@
 # Instruction sets: FASTNN_ISA_LIST, and fastnn_add_kernels(isa sources...), which builds libfastnn_cpu_<isa>.
 
-set(FASTNN_ISAS "all" CACHE STRING "Instruction sets of the kernels: all, native (the best one of this machine), or a list of v2;v3;v4")
+set(FASTNN_ISAS "all" CACHE STRING "Instruction sets: all, native (this machine's best), or some of v2;v3;v4")
 
 set(FASTNN_ISA_FLAGS_v2 -march=x86-64-v2)
 set(FASTNN_ISA_FLAGS_v3 -march=x86-64-v3)
@@ -54,7 +54,7 @@ function(fastnn_add_kernels isa)
   target_compile_options(${target} PRIVATE ${FASTNN_ISA_FLAGS_${isa}} -fno-trapping-math -ffp-contract=fast
                                            $<$<CONFIG:Release,RelWithDebInfo>:-O3>)
   target_link_libraries(${target} PRIVATE fastnn_flags)
-  set_target_properties(${target} PROPERTIES PREFIX lib)
+  set_target_properties(${target} PROPERTIES PREFIX lib SUFFIX "${CMAKE_SHARED_LIBRARY_SUFFIX}")
   fastnn_no_undefined(${target})
   # Only the table leaves the library: an inline function compiled for AVX-512 must never serve other code.
   if(APPLE)

@@ -9,7 +9,7 @@ if(NOT pybind11_DIR)
   endif()
 endif()
 set(PYBIND11_FINDPYTHON ON)
-find_package(pybind11 2.12 CONFIG REQUIRED)
+find_package(pybind11 3.0 CONFIG REQUIRED)
 
 file(GLOB _bindings CONFIGURE_DEPENDS csrc/bindings/*.cpp)
 if(_bindings)
