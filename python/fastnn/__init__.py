@@ -1,0 +1,22 @@
+"""fastnn: small and medium neural networks on CPUs, fast."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import datasets, utils
+
+__all__ = ["datasets", "utils"]
+
+
+def __getattr__(name: str) -> Any:
+    # Submodules are imported at first use, so that `import fastnn` costs little more than NumPy.
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""Helpers for preparing data: labels, scaling, splitting."""
