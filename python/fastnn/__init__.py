@@ -6,9 +6,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import datasets, utils
+    from . import callbacks, datasets, utils
 
-__all__ = ["datasets", "utils"]
+__all__ = ["callbacks", "datasets", "utils"]
 
 
 def __getattr__(name: str) -> Any:

@@ -278,7 +278,7 @@ def _level(verbose: int | str, file: TextIO | None) -> int:
         except (AttributeError, ValueError):  # no such method, or a closed stream
             interactive = False
         return 1 if interactive or (file is None and _in_notebook()) else 2
-    if verbose in (0, 1, 2) and not isinstance(verbose, str):
+    if verbose in (0, 1, 2):
         return int(verbose)
     raise ValueError(f"verbose must be 0, 1, 2 or 'auto', got {verbose!r}")
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+__all__ = ["classification_report", "confusion_matrix"]
+
 Array = npt.NDArray[Any]
 
 
