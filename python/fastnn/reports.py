@@ -132,7 +132,8 @@ def classification_report(
     weighted avg       0.83      0.75      0.73         4
     <BLANKLINE>
     """
-    if isinstance(digits, bool) or not isinstance(digits, (int, np.integer)) or digits < 0:
+    given: object = digits
+    if isinstance(given, bool) or not isinstance(given, (int, np.integer)) or given < 0:
         raise ValueError(f"classification_report: digits must be an integer of at least 0, got {digits!r}")
     try:
         zero = float(zero_division)

@@ -39,7 +39,8 @@ class CSVLogger(Callback):
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         super().__init__()
         self.filename = os.fspath(filename)
-        if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n':
+        given: object = separator
+        if not isinstance(given, str) or len(given) != 1 or given in '"\r\n':
             raise ValueError(f"CSVLogger: separator must be one character, got {separator!r}")
         self.separator = separator
         self.append = bool(append)

@@ -38,7 +38,8 @@ class Monitor:
     """
 
     def __init__(self, owner: str, name: str, mode: str = "auto", min_delta: float = 0.0) -> None:
-        if not isinstance(name, str) or not name:
+        given: object = name
+        if not isinstance(given, str) or not given:
             raise ValueError(
                 f"{owner}: monitor must be the name of a metric such as 'val_loss', got {name!r}"
             )
