@@ -1,6 +1,9 @@
 """The progress display: its lines, its bar, and when it is shown."""
 
 import io
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -135,3 +138,32 @@ def test_formats():
     assert [format_metric(v) for v in (0, 1.5, 0.001, 0.0005, -2e8, float("nan"), "x")] == [
         "0.0000", "1.5000", "0.0010", "5.0000e-04", "-2.0000e+08", "nan", "x",
     ]  # fmt: skip
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+def test_bar_on_a_terminal_without_a_size():
+    code = """
+import time
+from fastnn.progress import make_progress, say
+display = make_progress("auto", 1, 10)
+display.begin_epoch(0)
+time.sleep(0.11)
+display.update(3, {"loss": 0.5})
+say("a callback speaks")
+display.end_epoch({"loss": 0.25}, 0.2)
+"""
+    master, slave = os.openpty()  # 0 x 0, as in many containers
+    path = os.pathsep.join(map(str, sys.path))
+    subprocess.run(
+        [sys.executable, "-c", code],
+        stdout=slave,
+        check=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    os.close(slave)
+    text = os.read(master, 65536).decode()
+    os.close(master)
+    assert "3/10 |" in text and "- loss: 0.5000" in text
+    assert "\ra callback speaks\r\n" in text
+    assert text.endswith("10/10 - 0.2s - loss: 0.2500\r\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -195,7 +196,7 @@ class BarProgress(LineProgress):
             self._bar = _make_bar(self.steps, self.file or sys.stdout)
             self._bar.start_t -= now - self._began  # tqdm's clock begins with the epoch
         self._bar.n = step
-        self._bar.set_postfix_str(" - ".join(_metric_parts(logs)), refresh=False)
+        self._bar.set_description_str(" - ".join(_metric_parts(logs)), refresh=False)
         self._bar.refresh()
 
     def end_epoch(
@@ -297,13 +298,15 @@ def _make_bar(steps: int | None, file: TextIO) -> Any:
     class Bar(base):  # type: ignore[misc]
         monitor_interval = 0  # no watching thread: updates come from the training loop
 
-    known = "{n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining} - {postfix}"
-    unknown = "{n_fmt} steps - {elapsed} - {postfix}"
+    size = shutil.get_terminal_size()  # 80 x 24 where a terminal says that it has no size
+    known = "{n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining} - {desc}"
+    unknown = "{n_fmt} steps - {elapsed} - {desc}"
     return Bar(
         total=steps,
         file=file,
         leave=False,
-        dynamic_ncols=True,
+        ncols=size.columns - 1,
+        nrows=size.lines,
         mininterval=INTERVAL,
         bar_format=known if steps else unknown,
     )
