@@ -29,10 +29,10 @@ def public_objects(module):
 def test_examples_run(name):
     module = importlib.import_module(name)
     finder = doctest.DocTestFinder()
-    tests = finder.find(module, name)
+    tests = finder.find(module, name, globs={})
     for public, value in public_objects(module):
         if value.__module__ != name:  # re-exported from a private module
-            tests += finder.find(value, f"{name}.{public}", globs=dict(vars(module)))
+            tests += finder.find(value, f"{name}.{public}", globs={})
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     with np.printoptions():
         for test in tests:

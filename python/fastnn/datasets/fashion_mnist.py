@@ -89,10 +89,11 @@ def load_data(path: StrPath | None = None) -> tuple[Part, Part]:
 
     Examples
     --------
-    >>> (x_train, y_train), _ = load_data()  # doctest: +SKIP
+    >>> from fastnn.datasets import fashion_mnist
+    >>> (x_train, y_train), _ = fashion_mnist.load_data()  # doctest: +SKIP
     >>> y_train[0]  # doctest: +SKIP
     np.uint8(9)
-    >>> CLASS_NAMES[9]
+    >>> fashion_mnist.CLASS_NAMES[9]
     'Ankle boot'
     """
     return _quartet.read_verified(_SOURCE.files, _SOURCE.folder(path))

@@ -79,6 +79,7 @@ def read_idx(file: str | os.PathLike[str] | Reader) -> npt.NDArray[Any]:
     Examples
     --------
     >>> import io
+    >>> from fastnn.datasets.idx import read_idx
     >>> read_idx(io.BytesIO(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9])))
     array([7, 8, 9], dtype=uint8)
     """
@@ -178,6 +179,7 @@ def write_idx(
     --------
     >>> import pathlib, tempfile
     >>> import numpy as np
+    >>> from fastnn.datasets.idx import read_idx, write_idx
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "labels-idx1-ubyte.gz")
     ...     write_idx(path, np.array([5, 0, 4], dtype=np.uint8))

@@ -62,7 +62,8 @@ def load_data(path: StrPath | None = None) -> tuple[Part, Part]:
 
     Examples
     --------
-    >>> (x_train, y_train), (x_test, y_test) = load_data()
+    >>> from fastnn.datasets import mnist
+    >>> (x_train, y_train), (x_test, y_test) = mnist.load_data()
     >>> x_train.shape, x_train.dtype, x_test.shape
     ((60000, 28, 28), dtype('uint8'), (10000, 28, 28))
     >>> y_train[:10]
