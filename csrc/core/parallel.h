@@ -1,0 +1,42 @@
+// Threads. The only OpenMP pragmas of the library are in parallel.cpp.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+
+#include "core/export.h"
+
+namespace fastnn {
+
+/// Threads that a run may use: set_num_threads, else FASTNN_NUM_THREADS, else OMP_NUM_THREADS, else the cores
+/// that this process may run on. In a process forked after threads were used it is 1.
+FASTNN_API int num_threads();
+FASTNN_API void set_num_threads(int count);  ///< count >= 1; throws Error(value) otherwise
+
+/// Spin-then-sleep barrier for a fixed number of threads.
+class FASTNN_API Barrier {
+ public:
+  explicit Barrier(int members) : members_(members) {}
+  /// Waits until every member has come.
+  void wait();
+
+ private:
+  const int members_;
+  alignas(64) std::atomic<int> waiting_{0};
+  alignas(64) std::atomic<uint32_t> round_{0};
+};
+
+/// What the threads of one parallel region share.
+struct Team {
+  explicit Team(int threads) : size(threads), barrier(threads) {}
+  const int size;
+  Barrier barrier;
+};
+
+/// Runs body(team, thread) on up to `threads` threads at once and returns when all have ended. An exception that
+/// leaves the body is rethrown here (of several, the one of the lowest thread); a body that uses the barrier must
+/// not leave its team waiting.
+FASTNN_API void parallel(int threads, const std::function<void(Team&, int)>& body);
+
+}  // namespace fastnn

@@ -1,0 +1,38 @@
+// The one thing that a kernel library exports: its table, made from ops.inc.
+#include "cpu/combine.h"
+#include "cpu/gather.h"
+#include "cpu/kernels.h"
+#include "cpu/simd.h"
+
+namespace fastnn::cpu {
+
+#define FASTNN_OP(stem, name) extern const Kernel name##_kernel;
+#include "ops/ops.inc"
+#undef FASTNN_OP
+
+namespace {
+
+constexpr KernelTableEntry kEntries[] = {
+#define FASTNN_OP(stem, name) {#name, &name##_kernel},
+#include "ops/ops.inc"
+#undef FASTNN_OP
+};
+
+constexpr KernelTable kTable{
+    .isa = FASTNN_ISA_NAME,
+    .lanes_f32 = vector_lanes<float>,
+    .lanes_f64 = vector_lanes<double>,
+    .entries = kEntries,
+    .entry_count = static_cast<int32_t>(sizeof(kEntries) / sizeof(kEntries[0])),
+    .gather = gather,
+    .combine = combine,
+    .update_f32 = nullptr,
+    .update_f64 = nullptr,
+};
+
+}  // namespace
+}  // namespace fastnn::cpu
+
+extern "C" __attribute__((visibility("default"))) const fastnn::KernelTable* fastnn_kernel_table() {
+  return &fastnn::cpu::kTable;
+}

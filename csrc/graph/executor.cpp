@@ -1,0 +1,290 @@
+#include "graph/executor.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "graph/backend.h"
+#include "graph/planner.h"
+
+namespace fastnn {
+
+Workspace::Workspace(std::shared_ptr<const Plan> plan, int threads)
+    : plan_(std::move(plan)), shared_(plan_->shared_bytes()), threads_(static_cast<size_t>(std::max(1, threads))) {
+  store_address_.assign(plan_->tensors().size(), nullptr);
+  size_t views = 0;
+  for (const Step& step : plan_->steps()) {
+    first_view_.push_back(views);
+    views += step.in.size() + step.out.size();
+  }
+  for (ThreadState& state : threads_) {
+    state.memory = Buffer(align_up(plan_->tile_bytes()) + plan_->scratch_bytes());
+    state.base.assign(plan_->tensors().size(), nullptr);
+    state.views.reserve(views);
+    for (const Step& step : plan_->steps()) {
+      for (const auto* list : {&step.in, &step.out}) {
+        for (int32_t id : *list) {
+          state.views.push_back(id < 0 ? View{} : view_of(plan_->tensors()[static_cast<size_t>(id)]));
+        }
+      }
+    }
+  }
+  // Constants are computed once.
+  RunArguments args;
+  for (size_t s = 0; s < plan_->steps().size(); ++s) {
+    const Step& step = plan_->steps()[s];
+    if (step.kind != StepKind::constant) continue;
+    run_whole_step(step, s, args, threads_[0], 1, 0);
+  }
+}
+
+void Workspace::bind_parameters() {
+  for (size_t t = 0; t < plan_->tensors().size(); ++t) {
+    const PlanTensor& tensor = plan_->tensors()[t];
+    if (tensor.space != Space::store) continue;
+    const Tensor& source = plan_->graph().at(tensor.source);
+    store_address_[t] = source.store->data(source.entry);
+  }
+}
+
+const std::byte* Workspace::value(int32_t plan_tensor) const {
+  const PlanTensor& tensor = plan_->tensors()[static_cast<size_t>(plan_tensor)];
+  if (tensor.space == Space::store) {
+    const Tensor& source = plan_->graph().at(tensor.source);
+    return source.store->data(source.entry);
+  }
+  if (tensor.space != Space::value) throw_runtime("internal error: tensor is not a value");
+  return shared_.data() + tensor.offset;
+}
+
+int64_t Workspace::bytes() const {
+  int64_t total = shared_.bytes();
+  for (const ThreadState& state : threads_) total += state.memory.bytes();
+  return total;
+}
+
+void Workspace::check_status() {
+  const uint32_t code = status_.code.load(std::memory_order_acquire);
+  if (code == Status::ok) return;
+  const Status& found = status_;
+  const Node& node = plan_->graph().nodes()[found.node];
+  const std::string where = text(node.name, " (op '", node.op->name, "'), sample ", found.sample, " of the batch");
+  const double value = found.value;
+  const int64_t limit = found.limit;
+  status_.code.store(Status::ok);
+  if (code == Status::id_out_of_range) {
+    throw_value(where, ": got class or id ", static_cast<int64_t>(value), ", expected an integer from 0 to ", limit - 1,
+                "; check the labels or ids, or enlarge the layer");
+  }
+  throw_runtime(where, ": non-finite value ", value);
+}
+
+std::byte* Workspace::address(const PlanTensor& tensor, const RunArguments& args, ThreadState& mine,
+                              int64_t first) const {
+  switch (tensor.space) {
+    case Space::tile:
+      return mine.memory.data() + tensor.offset;
+    case Space::batch:
+      return shared_.data() + tensor.offset + first * tensor.bytes_per_sample();
+    case Space::value:
+      return shared_.data() + tensor.offset;
+    case Space::store:
+      return store_address_[static_cast<size_t>(&tensor - plan_->tensors().data())];
+    case Space::external: {
+      std::byte* base = args.externals[tensor.external];
+      return tensor.type.batched ? base + first * tensor.bytes_per_sample() : base + tensor.offset;
+    }
+    default:
+      return nullptr;
+  }
+}
+
+void Workspace::fill_call(KernelCall& call, const Step& step, size_t index, const RunArguments& args,
+                          ThreadState& mine) const {
+  const View* views = mine.views.data() + first_view_[index];
+  call.in = views;
+  call.out = views + step.in.size();
+  call.in_count = static_cast<int32_t>(step.in.size());
+  call.out_count = static_cast<int32_t>(step.out.size());
+  call.config = step.configuration.get();
+  call.scratch = mine.memory.data() + align_up(plan_->tile_bytes());
+  call.batch = args.samples;
+  call.seed = args.seed;
+  call.step = args.step;
+  call.node = static_cast<uint32_t>(step.node);
+  call.status = const_cast<Status*>(&status_);
+}
+
+void Workspace::run_tile_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine,
+                              int64_t first, int64_t count, int64_t shard) {
+  const std::vector<PlanTensor>& tensors = plan_->tensors();
+  if (step.kind == StepKind::gather) {
+    const int32_t id = step.out[0];
+    const PlanTensor& tensor = tensors[static_cast<size_t>(id)];
+    const BatchSource& source = args.sources[step.node];
+    const int64_t row_bytes = tensor.bytes_per_sample();
+    const bool in_place = tensor.space == Space::tile && step.lanes == 1 && args.rows == nullptr &&
+                          source.dtype == tensor.type.dtype && source.row_stride == row_bytes &&
+                          source.augment == nullptr;
+    if (in_place) {
+      mine.base[static_cast<size_t>(id)] = const_cast<std::byte*>(source.data) + (args.first_row + first) * row_bytes;
+      return;
+    }
+    GatherCall call;
+    call.source = source.data;
+    call.row_stride = source.row_stride;
+    call.rows = args.rows == nullptr ? nullptr : args.rows + first;
+    call.first_row = args.first_row + first;
+    call.count = count;
+    call.size = tensor.type.size();
+    call.source_type = source.dtype;
+    call.type = tensor.type.dtype;
+    call.lanes = tensor.lanes;
+    call.out = mine.base[static_cast<size_t>(id)] = address(tensor, args, mine, first);
+    call.augment = source.augment;
+    call.seed = args.seed;
+    call.epoch = args.epoch;
+    call.scratch = mine.memory.data() + align_up(plan_->tile_bytes());
+    kernel_table().gather(call);
+    return;
+  }
+  View* views = mine.views.data() + first_view_[index];
+  for (size_t i = 0; i < step.in.size(); ++i) {
+    const int32_t id = step.in[i];
+    if (id < 0) continue;
+    const PlanTensor& tensor = tensors[static_cast<size_t>(id)];
+    const auto root = static_cast<size_t>(tensor.alias_of >= 0 ? tensor.alias_of : id);
+    // A gathered input may lie in the caller's memory for this tile.
+    const bool here = tensors[root].space == Space::tile;
+    views[i].data = here ? mine.base[root] : address(tensor, args, mine, first);
+  }
+  KernelCall call;
+  fill_call(call, step, index, args, mine);
+  call.first = first;
+  call.count = count;
+  if (step.kind == StepKind::partial) {
+    std::byte* accumulators = shared_.data() + step.accumulator + shard * step.accumulator_bytes;
+    for (size_t o = 0; o < step.out.size(); ++o) {
+      views[step.in.size() + o].data = accumulators;
+      accumulators += align_up(step.accumulator_elements[o] *
+                               dtype_size(tensors[static_cast<size_t>(step.out[o])].type.dtype));
+    }
+  } else {
+    for (size_t o = 0; o < step.out.size(); ++o) {
+      const auto id = static_cast<size_t>(step.out[o]);
+      views[step.in.size() + o].data = mine.base[id] = address(tensors[id], args, mine, first);
+    }
+  }
+  step.kernel(call);
+}
+
+void Workspace::run_tiles(const Slot& slot, const RunArguments& args, int threads, ThreadState& mine, int thread) {
+  const int64_t tile = plan_->tile();
+  const int64_t tiles = (args.samples + tile - 1) / tile;
+  const int64_t shards = std::min(tiles, plan_->shards());
+  // Without sums over samples any thread may take any tile; with them, a shard's tiles stay together, in order.
+  const int64_t stride = slot.has_partials ? shards : tiles;
+  for (int64_t shard = thread; shard < stride; shard += threads) {
+    if (slot.has_partials) {
+      for (int32_t s : slot.tile_steps) {
+        const Step& step = plan_->steps()[static_cast<size_t>(s)];
+        if (step.kind != StepKind::partial) continue;
+        std::memset(shared_.data() + step.accumulator + shard * step.accumulator_bytes, 0,
+                    static_cast<size_t>(step.accumulator_bytes));
+      }
+    }
+    for (int64_t t = shard; t < tiles; t += stride) {
+      const int64_t first = t * tile;
+      const int64_t count = std::min(tile, args.samples - first);
+      for (int32_t s : slot.tile_steps) {
+        run_tile_step(plan_->steps()[static_cast<size_t>(s)], static_cast<size_t>(s), args, mine, first, count, shard);
+      }
+    }
+  }
+}
+
+void Workspace::combine(const Step& step, const RunArguments& args, int64_t begin, int64_t end) {
+  const int64_t tiles = (args.samples + plan_->tile() - 1) / plan_->tile();
+  const std::byte* accumulators = shared_.data() + step.accumulator;
+  int64_t unit = 0;
+  for (size_t o = 0; o < step.out.size(); ++o) {
+    const PlanTensor& tensor = plan_->tensors()[static_cast<size_t>(step.out[o])];
+    const int64_t size = tensor.type.size();
+    const int64_t units = (size + 1023) / 1024;
+    CombineCall call;
+    call.accumulators = accumulators;
+    call.shard_stride = step.accumulator_bytes;
+    call.shards = std::min(tiles, plan_->shards());
+    call.begin = std::max<int64_t>(0, begin - unit) * 1024;
+    call.end = std::min(size, (end - unit) * 1024);
+    call.lanes = step.lanes;
+    call.dtype = tensor.type.dtype;
+    call.out = address(tensor, args, threads_[0], 0);
+    if (call.begin < call.end) kernel_table().combine(call);
+    unit += units;
+    accumulators += align_up(step.accumulator_elements[o] * dtype_size(tensor.type.dtype));
+  }
+}
+
+void Workspace::run_whole_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine, int threads,
+                               int thread) {
+  const int64_t begin = step.units * thread / threads;
+  const int64_t end = step.units * (thread + 1) / threads;
+  if (begin >= end) return;
+  if (step.kind == StepKind::combine) {
+    combine(step, args, begin, end);
+    return;
+  }
+  View* views = mine.views.data() + first_view_[index];
+  for (size_t i = 0; i < step.in.size(); ++i) {
+    if (step.in[i] >= 0) views[i].data = address(plan_->tensors()[static_cast<size_t>(step.in[i])], args, mine, 0);
+  }
+  for (size_t o = 0; o < step.out.size(); ++o) {
+    views[step.in.size() + o].data = address(plan_->tensors()[static_cast<size_t>(step.out[o])], args, mine, 0);
+  }
+  KernelCall call;
+  fill_call(call, step, index, args, mine);
+  call.count = args.samples;
+  call.unit_begin = begin;
+  call.unit_end = end;
+  step.kernel(call);
+}
+
+void execute(Workspace& workspace, const RunArguments& args, Team& team, int thread) {
+  const Plan& plan = workspace.plan();
+  Workspace::ThreadState& mine = workspace.threads_[static_cast<size_t>(thread)];
+  for (const Slot& slot : plan.slots()) {
+    if (!slot.tile_steps.empty()) workspace.run_tiles(slot, args, team.size, mine, thread);
+    for (int32_t s : slot.whole_steps) {
+      workspace.run_whole_step(plan.steps()[static_cast<size_t>(s)], static_cast<size_t>(s), args, mine, team.size,
+                               thread);
+    }
+    team.barrier.wait();
+  }
+}
+
+int useful_threads(double flops, bool in_long_region) {
+  // Waking a sleeping team costs some tens of microseconds, a barrier among spinning threads about one.
+  const double share = in_long_region ? 2e5 : 2e6;
+  const double worth = flops / share;
+  return static_cast<int>(std::clamp(worth, 1.0, static_cast<double>(num_threads())));
+}
+
+std::unique_ptr<Workspace> WorkspacePool::lease(int threads) {
+  {
+    std::lock_guard lock(mutex_);
+    for (size_t i = 0; i < idle_.size(); ++i) {
+      if (idle_[i]->threads() < threads) continue;
+      std::unique_ptr<Workspace> found = std::move(idle_[i]);
+      idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
+      return found;
+    }
+  }
+  return std::make_unique<Workspace>(plan_, threads);
+}
+
+void WorkspacePool::give_back(std::unique_ptr<Workspace> workspace) {
+  std::lock_guard lock(mutex_);
+  if (idle_.size() < 8) idle_.push_back(std::move(workspace));
+}
+
+}  // namespace fastnn

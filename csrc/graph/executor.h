@@ -1,0 +1,96 @@
+// Runs plans. A Workspace is all the memory of one run; many threads may run one plan at once, each with a
+// workspace of its own (see WorkspacePool).
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/memory.h"
+#include "core/parallel.h"
+#include "graph/plan.h"
+
+namespace fastnn {
+
+/// Where one graph input's rows lie.
+struct BatchSource {
+  const std::byte* data = nullptr;
+  int64_t row_stride = 0;  ///< bytes; 0 repeats one row for every sample
+  DType dtype = DType::f32;
+  const void* augment = nullptr;
+};
+
+/// One run: which samples, and where results go.
+struct RunArguments {
+  const BatchSource* sources = nullptr;    ///< one for each of the graph's inputs
+  const int64_t* rows = nullptr;           ///< row numbers of the batch's samples; null: first_row, first_row + 1, ...
+  int64_t first_row = 0;
+  int64_t samples = 0;                     ///< 1 .. plan.request().capacity
+  std::byte* const* externals = nullptr;   ///< [0] flat gradients, [1 ...] fetched batched outputs, in order
+  uint64_t seed = 0;
+  uint64_t step = 0;
+  uint64_t epoch = 0;
+};
+
+class FASTNN_API Workspace {
+ public:
+  /// Memory for up to `threads` threads.
+  Workspace(std::shared_ptr<const Plan> plan, int threads);
+
+  const Plan& plan() const { return *plan_; }
+  int threads() const { return static_cast<int>(threads_.size()); }
+  /// Refreshes the addresses of parameters. Call before a run, or a series of runs in which no store grows.
+  void bind_parameters();
+  /// Value of an unbatched plan tensor after a run.
+  const std::byte* value(int32_t plan_tensor) const;
+  Status& status() { return status_; }
+  /// Throws the Error that a kernel reported, if one did, and clears it.
+  void check_status();
+  int64_t bytes() const;
+
+ private:
+  friend FASTNN_API void execute(Workspace&, const RunArguments&, Team&, int);
+
+  struct ThreadState {
+    Buffer memory;              // tile memory, then scratch
+    std::vector<View> views;    // operands of all steps, in order
+    std::vector<std::byte*> base;  // of each plan tensor, for the current tile
+  };
+  void run_tiles(const Slot& slot, const RunArguments& args, int threads, ThreadState& mine, int thread);
+  void run_tile_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine, int64_t first,
+                     int64_t count, int64_t shard);
+  void run_whole_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine, int threads,
+                      int thread);
+  void combine(const Step& step, const RunArguments& args, int64_t begin, int64_t end);
+  std::byte* address(const PlanTensor& tensor, const RunArguments& args, ThreadState& mine, int64_t first) const;
+  void fill_call(KernelCall& call, const Step& step, size_t index, const RunArguments& args, ThreadState& mine) const;
+
+  std::shared_ptr<const Plan> plan_;
+  Buffer shared_;
+  std::vector<ThreadState> threads_;
+  std::vector<size_t> first_view_;  // of each step
+  std::vector<std::byte*> store_address_;  // of each plan tensor in `store` space
+  Status status_;
+};
+
+/// Runs the plan; every thread of the team calls it, and it ends with a barrier.
+FASTNN_API void execute(Workspace& workspace, const RunArguments& args, Team& team, int thread);
+
+/// Threads worth waking for a run of that much arithmetic, at most num_threads().
+FASTNN_API int useful_threads(double flops, bool in_long_region);
+
+/// Workspaces of one plan, leased to runs.
+class FASTNN_API WorkspacePool {
+ public:
+  explicit WorkspacePool(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {}
+  std::unique_ptr<Workspace> lease(int threads);
+  void give_back(std::unique_ptr<Workspace> workspace);
+
+ private:
+  std::shared_ptr<const Plan> plan_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Workspace>> idle_;
+};
+
+}  // namespace fastnn

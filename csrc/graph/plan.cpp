@@ -1,0 +1,55 @@
+#include "graph/plan.h"
+
+#include <sstream>
+
+#include "graph/planner.h"
+
+namespace fastnn {
+
+Plan::Plan(std::shared_ptr<const Graph> graph, PlanRequest request)
+    : graph_(std::move(graph)), request_(std::move(request)) {
+  if (request_.capacity < 1) throw_value("a plan needs a capacity of at least one sample, got ", request_.capacity);
+  Planner(*this).run();
+}
+
+double Plan::flops(int64_t samples) const {
+  double total = 0;
+  for (const Step& step : steps_) {
+    const bool per_sample = step.kind == StepKind::tile || step.kind == StepKind::partial;
+    total += per_sample ? step.flops * static_cast<double>(samples)
+                        : step.flops * static_cast<double>(samples) / static_cast<double>(request_.capacity);
+  }
+  return total;
+}
+
+std::string Plan::describe() const {
+  static constexpr const char* kKinds[] = {"gather", "tile", "partial", "combine", "whole", "constant"};
+  static constexpr const char* kSpaces[] = {"none", "tile", "batch", "value", "store", "external", "input"};
+  std::ostringstream out;
+  out << "capacity " << request_.capacity << ", tile " << tile_ << ", shards " << shards_ << ", tile memory "
+      << tile_bytes_ << " B, scratch " << scratch_bytes_ << " B, shared " << shared_bytes_ << " B\n";
+  for (const Step& step : steps_) {
+    const bool named = step.node >= 0 && step.kind != StepKind::gather;
+    out << "slot " << step.slot << "  " << kKinds[static_cast<int>(step.kind)] << "  " << step.op;
+    if (named) out << " [" << graph_->nodes()[static_cast<size_t>(step.node)].name << "]";
+    out << "  lanes " << step.lanes << "  (";
+    for (const auto* list : {&step.in, &step.out}) {
+      for (int32_t id : *list) {
+        if (id < 0) {
+          out << " -";
+          continue;
+        }
+        const PlanTensor& tensor = tensors_[static_cast<size_t>(id)];
+        out << " %" << id << tensor.type.str() << ":" << tensor.lanes << "@" << kSpaces[static_cast<int>(tensor.space)]
+            << "+" << tensor.offset;
+      }
+      if (list == &step.in) out << " ) -> (";
+    }
+    out << " )";
+    if (step.units > 1) out << "  units " << step.units;
+    out << "\n";
+  }
+  return out.str();
+}
+
+}  // namespace fastnn

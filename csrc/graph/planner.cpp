@@ -1,0 +1,474 @@
+// From graph to steps: which kernels run, in which slot, on which operands.
+#include "graph/planner.h"
+
+#include <algorithm>
+
+namespace fastnn {
+
+View view_of(const PlanTensor& tensor) {
+  View view;
+  view.dims = tensor.type.dims.data();
+  view.rank = static_cast<int32_t>(tensor.type.dims.size());
+  view.dtype = tensor.type.dtype;
+  view.batched = tensor.type.batched;
+  view.lanes = tensor.lanes;
+  view.size = tensor.type.size();
+  return view;
+}
+
+namespace {
+
+DType working_type(const Graph& graph, const Node& node) {
+  for (const auto* list : {&node.in, &node.out}) {
+    for (TensorId id : *list) {
+      if (id != kNoTensor && graph.type(id).dtype == DType::f64 && graph.type(id).batched) return DType::f64;
+    }
+  }
+  for (const auto* list : {&node.in, &node.out}) {
+    for (TensorId id : *list) {
+      if (id != kNoTensor && graph.type(id).dtype == DType::f32) return DType::f32;
+    }
+  }
+  for (const auto* list : {&node.in, &node.out}) {
+    for (TensorId id : *list) {
+      if (id != kNoTensor && graph.type(id).dtype == DType::f64) return DType::f64;
+    }
+  }
+  return DType::f32;
+}
+
+const Kernel& kernel_of(const Node& node) {
+  const Kernel* kernel = find_kernel(node.op->name);
+  if (kernel == nullptr) {
+    throw_runtime(node.name, ": op '", node.op->name, "' has no kernel for this device (cpu, ", current_isa(), ")");
+  }
+  return *kernel;
+}
+
+bool any_batched_input(const Graph& graph, const Node& node) {
+  return std::any_of(node.in.begin(), node.in.end(),
+                     [&](TensorId id) { return id != kNoTensor && graph.type(id).batched; });
+}
+
+}  // namespace
+
+Planner::Planner(Plan& plan) : plan_(plan), graph_(plan.graph()) {}
+
+void Planner::run() {
+  prune();
+  choose_layout();
+  first_tile_slot_ = needs_prologue() ? 1 : 0;
+  emit();
+  emit_outputs();
+  assign_spaces();
+  choose_tile();
+  assign_shared();
+}
+
+void Planner::prune() {
+  live_.assign(graph_.nodes().size(), 0);
+  std::vector<TensorId> pending = plan_.request_.fetch;
+  pending.insert(pending.end(), plan_.request_.flat.begin(), plan_.request_.flat.end());
+  while (!pending.empty()) {
+    const TensorId id = pending.back();
+    pending.pop_back();
+    if (id == kNoTensor) continue;
+    const int32_t node = graph_.at(id).node;
+    if (node < 0 || live_[static_cast<size_t>(node)]) continue;
+    live_[static_cast<size_t>(node)] = 1;
+    const Node& found = graph_.nodes()[static_cast<size_t>(node)];
+    pending.insert(pending.end(), found.in.begin(), found.in.end());
+  }
+}
+
+// Are there packs, or unbatched nodes that tile steps read? Then tiles start in slot 1, so that forward and
+// backward stay in one segment instead of being parted where the prologue's result is first used.
+bool Planner::needs_prologue() const {
+  std::vector<char> from_parameters(graph_.tensors().size(), 0);
+  for (size_t n = 0; n < graph_.nodes().size(); ++n) {
+    const Node& node = graph_.nodes()[n];
+    if (!live_[n]) continue;
+    if (node.op->kind == OpKind::unbatched) {
+      const bool constant = node.in.empty();
+      bool before_run = !constant;
+      for (TensorId id : node.in) {
+        if (id == kNoTensor) continue;
+        before_run &= graph_.at(id).role == Role::parameter || from_parameters[static_cast<size_t>(id)];
+      }
+      if (before_run) {
+        for (TensorId id : node.out) from_parameters[static_cast<size_t>(id)] = 1;
+      }
+      continue;
+    }
+    for (TensorId id : node.in) {
+      if (id != kNoTensor && from_parameters[static_cast<size_t>(id)]) return true;
+    }
+    const Kernel& kernel = kernel_of(node);
+    if (node.op->kind == OpKind::per_sample && lanes_[n] == 1 && kernel.pack_input >= 0 &&
+        graph_.at(node.in[static_cast<size_t>(kernel.pack_input)]).node < 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void Planner::emit() {
+  for (size_t n = 0; n < graph_.nodes().size(); ++n) {
+    if (!live_[n]) continue;
+    const Node& node = graph_.nodes()[n];
+    const auto index = static_cast<int32_t>(n);
+    if (node.op->alias) {
+      continue;  // resolved by operand(): the output is the input's memory
+    }
+    if (node.op->kind == OpKind::unbatched || !any_batched_input(graph_, node)) {
+      if (node.op->kind == OpKind::per_sample && !node.out.empty() && graph_.type(node.out[0]).batched) {
+        emit_tile(index);
+      } else {
+        emit_whole(index);
+      }
+    } else if (node.op->kind == OpKind::over_samples) {
+      if (use_whole_kernel(node, kernel_of(node))) {
+        emit_whole(index);
+      } else {
+        emit_partial(index);
+      }
+    } else {
+      emit_tile(index);
+    }
+  }
+}
+
+int32_t Planner::new_tensor(const TensorType& type, TensorId source, int32_t lanes) {
+  PlanTensor tensor;
+  tensor.type = type;
+  tensor.source = source;
+  tensor.lanes = type.batched ? lanes : 1;
+  plan_.tensors_.push_back(std::move(tensor));
+  return static_cast<int32_t>(plan_.tensors_.size()) - 1;
+}
+
+int32_t Planner::earliest_slot(const Step& step, bool tile_step) const {
+  int32_t slot = tile_step ? first_tile_slot_ : 0;
+  for (int32_t id : step.in) {
+    if (id < 0) continue;
+    const PlanTensor& tensor = plan_.tensors_[static_cast<size_t>(id)];
+    if (tensor.slot < 0) continue;
+    slot = std::max(slot, tensor.slot + (tile_step && tensor.by_tile ? 0 : 1));
+  }
+  return slot;
+}
+
+int32_t Planner::push_step(Step step) {
+  const auto index = static_cast<int32_t>(plan_.steps_.size());
+  const bool tile_step =
+      step.kind == StepKind::gather || step.kind == StepKind::tile || step.kind == StepKind::partial;
+  if (step.kind == StepKind::constant) {
+    step.slot = -1;
+  } else {
+    step.slot = std::max(step.slot, earliest_slot(step, tile_step));
+    if (static_cast<size_t>(step.slot) >= plan_.slots_.size()) plan_.slots_.resize(static_cast<size_t>(step.slot) + 1);
+    Slot& slot = plan_.slots_[static_cast<size_t>(step.slot)];
+    (tile_step ? slot.tile_steps : slot.whole_steps).push_back(index);
+    slot.has_partials |= step.kind == StepKind::partial;
+  }
+  if (step.kind != StepKind::partial) {
+    for (int32_t id : step.out) {
+      PlanTensor& tensor = plan_.tensors_[static_cast<size_t>(id)];
+      tensor.producer = index;
+      tensor.slot = step.slot;
+      tensor.by_tile = tile_step;
+    }
+  }
+  plan_.steps_.push_back(std::move(step));
+  return index;
+}
+
+// The plan tensor that holds `tensor` in its own layout, whichever that is.
+int32_t Planner::operand(TensorId tensor, int32_t lanes) {
+  if (tensor == kNoTensor) return -1;
+  const Tensor& source = graph_.at(tensor);
+  if (source.role == Role::parameter) {
+    const auto key = std::make_pair(tensor, 1);
+    if (const auto found = made_.find(key); found != made_.end()) return found->second;
+    const int32_t id = new_tensor(source.type, tensor, 1);
+    plan_.tensors_[static_cast<size_t>(id)].space = Space::store;
+    return made_[key] = id;
+  }
+  if (!source.type.batched) lanes = 1;
+  return as_lanes(tensor, lanes);
+}
+
+// The plan tensor that holds `tensor` in the asked layout; inserts a gather or a relayout where it must.
+int32_t Planner::as_lanes(TensorId tensor, int32_t lanes) {
+  const auto key = std::make_pair(tensor, lanes);
+  if (const auto found = made_.find(key); found != made_.end()) return found->second;
+  const Tensor& source = graph_.at(tensor);
+  if (source.node >= 0) {
+    const Node& node = graph_.nodes()[static_cast<size_t>(source.node)];
+    if (node.op->alias) {
+      const int32_t base = operand(node.in[0], lanes);
+      const int32_t id = new_tensor(source.type, tensor, lanes);
+      PlanTensor& view = plan_.tensors_[static_cast<size_t>(id)];
+      const PlanTensor& root = plan_.tensors_[static_cast<size_t>(base)];
+      view.alias_of = root.alias_of >= 0 ? root.alias_of : base;
+      view.slot = root.slot;
+      view.by_tile = root.by_tile;
+      view.producer = root.producer;
+      return made_[key] = id;
+    }
+  }
+  if (source.role == Role::input) {
+    const int32_t id = new_tensor(source.type, tensor, lanes);
+    Step step;
+    step.kind = StepKind::gather;
+    step.op = "gather";
+    step.lanes = lanes;
+    const auto& inputs = graph_.inputs();
+    step.node = static_cast<int32_t>(std::find(inputs.begin(), inputs.end(), tensor) - inputs.begin());
+    step.out = {id};
+    if (!source.type.batched) throw_value("input '", source.name, "': unbatched inputs are not gathered");
+    push_step(std::move(step));
+    return made_[key] = id;
+  }
+  // Made in the other layout: convert it where it was made.
+  int32_t other = -1;
+  for (const auto& [made_key, id] : made_) {
+    if (made_key.first == tensor) other = id;
+  }
+  if (other < 0) throw_runtime("internal error: tensor ", tensor, " ('", source.name, "') is used before it is made");
+  const int32_t id = new_tensor(source.type, tensor, lanes);
+  Step step;
+  step.kind = StepKind::tile;
+  step.op = "relayout";
+  const Kernel* kernel = find_kernel("relayout");
+  step.kernel = dtype_size(source.type.dtype) == 8 ? kernel->f64.rows : kernel->f32.rows;
+  step.in = {other};
+  step.out = {id};
+  step.node = source.node;
+  push_step(std::move(step));
+  return made_[key] = id;
+}
+
+int32_t Planner::packed(TensorId tensor, const Kernel& kernel, const KernelFn pack) {
+  const auto key = std::make_pair(tensor, reinterpret_cast<const void*>(pack));
+  if (const auto found = packs_.find(key); found != packs_.end()) return found->second;
+  Step step;
+  step.kind = StepKind::whole;
+  step.op = "pack";
+  step.kernel = pack;
+  step.in = {operand(tensor, 1)};
+  const int32_t id = new_tensor(graph_.type(tensor), tensor, 1);
+  step.out = {id};
+  const int64_t elements = query_size(kernel.pack_elements, step, 1, 1);
+  // The kernel finds the original dims through its configuration; the packed tensor is a flat run of elements.
+  plan_.tensors_[static_cast<size_t>(id)].type.dims = {elements};
+  step.units = kernel.pack_units != nullptr ? query_size(kernel.pack_units, step, 1, 1) : 1;
+  push_step(std::move(step));
+  return packs_[key] = id;
+}
+
+int64_t Planner::query_size(SizeFn function, const Step& step, int64_t samples, int32_t lanes) const {
+  if (function == nullptr) return 0;
+  std::vector<View> in, out;
+  for (int32_t id : step.in) in.push_back(id >= 0 ? view_of(plan_.tensors_[static_cast<size_t>(id)]) : View{});
+  for (int32_t id : step.out) out.push_back(view_of(plan_.tensors_[static_cast<size_t>(id)]));
+  KernelQuery query;
+  query.in = in.data();
+  query.out = out.data();
+  query.in_count = static_cast<int32_t>(in.size());
+  query.out_count = static_cast<int32_t>(out.size());
+  query.config = step.configuration.get();
+  query.samples = samples;
+  query.lanes = lanes;
+  return function(query);
+}
+
+namespace {
+
+double node_flops(const Graph& graph, const Node& node) {
+  if (node.op->cost == nullptr) {
+    double elements = 0;
+    for (TensorId id : node.out) elements += static_cast<double>(graph.type(id).size());
+    return elements;
+  }
+  std::vector<TensorType> in, out;
+  for (TensorId id : node.in) in.push_back(id == kNoTensor ? TensorType{DType::f32, {0}, false} : graph.type(id));
+  for (TensorId id : node.out) out.push_back(graph.type(id));
+  return node.op->cost({in, out, node.attributes}).flops;
+}
+
+}  // namespace
+
+void Planner::emit_tile(int32_t node_index) {
+  const Node& node = graph_.nodes()[static_cast<size_t>(node_index)];
+  const Kernel& kernel = kernel_of(node);
+  const KernelSet& set = kernel.set(working_type(graph_, node));
+  const int32_t lanes = node_lanes(node_index);
+  Step step;
+  step.kind = StepKind::tile;
+  step.op = node.op->name;
+  step.node = node_index;
+  step.lanes = lanes;
+  step.kernel = lanes == 1 ? set.rows : set.lanes;
+  step.configuration = node.configuration;
+  for (size_t i = 0; i < node.in.size(); ++i) {
+    const bool rows = lanes == 1 || ((kernel.rows_inputs >> i) & 1u);
+    if (lanes == 1 && static_cast<int32_t>(i) == kernel.pack_input && graph_.at(node.in[i]).role == Role::parameter) {
+      step.in.push_back(packed(node.in[i], kernel, working_type(graph_, node) == DType::f64 ? kernel.pack_f64 : kernel.pack_f32));
+    } else {
+      step.in.push_back(operand(node.in[i], rows ? 1 : lanes));
+    }
+  }
+  for (size_t i = 0; i < node.out.size(); ++i) {
+    const int32_t out_lanes = lanes == 1 || ((kernel.rows_outputs >> i) & 1u) ? 1 : lanes;
+    const int32_t id = new_tensor(graph_.type(node.out[i]), node.out[i], out_lanes);
+    made_[{node.out[i], out_lanes}] = id;
+    step.out.push_back(id);
+  }
+  step.flops = node_flops(graph_, node);
+  push_step(std::move(step));
+}
+
+void Planner::emit_partial(int32_t node_index) {
+  const Node& node = graph_.nodes()[static_cast<size_t>(node_index)];
+  const Kernel& kernel = kernel_of(node);
+  const KernelSet& set = kernel.set(working_type(graph_, node));
+  const int32_t lanes = node_lanes(node_index);
+  Step step;
+  step.kind = StepKind::partial;
+  step.op = node.op->name;
+  step.node = node_index;
+  step.lanes = lanes;
+  step.kernel = lanes == 1 ? set.rows : set.lanes;
+  step.configuration = node.configuration;
+  for (size_t i = 0; i < node.in.size(); ++i) {
+    const bool rows = lanes == 1 || ((kernel.rows_inputs >> i) & 1u);
+    step.in.push_back(operand(node.in[i], rows ? 1 : lanes));
+  }
+  const int64_t width = lanes > 1 && kernel.lane_accumulators ? lanes : 1;
+  for (TensorId id : node.out) {
+    const int32_t made = new_tensor(graph_.type(id), id, 1);
+    made_[{id, 1}] = made;
+    step.out.push_back(made);
+    step.accumulator_elements.push_back(graph_.type(id).size() * width);
+    step.accumulator_bytes += align_up(step.accumulator_elements.back() * dtype_size(graph_.type(id).dtype));
+  }
+  step.flops = node_flops(graph_, node);
+  Step combine;
+  combine.kind = StepKind::combine;
+  combine.op = "combine";
+  combine.node = node_index;
+  combine.out = step.out;
+  combine.accumulator_elements = step.accumulator_elements;
+  combine.accumulator_bytes = step.accumulator_bytes;
+  combine.lanes = static_cast<int32_t>(width);
+  const int32_t partial = push_step(std::move(step));
+  combine.slot = plan_.steps_[static_cast<size_t>(partial)].slot + 1;
+  // One unit is 1024 elements of an output: small enough to share out, large enough to stream.
+  combine.units = 0;
+  for (int32_t id : combine.out) {
+    combine.units += (plan_.tensors_[static_cast<size_t>(id)].type.size() + 1023) / 1024;
+  }
+  push_step(std::move(combine));
+}
+
+bool Planner::use_whole_kernel(const Node& node, const Kernel& kernel) const {
+  const KernelSet& set = kernel.set(working_type(graph_, node));
+  if (set.whole == nullptr) return false;
+  if (set.rows == nullptr && set.lanes == nullptr) return true;
+  // Large sums (weight gradients of wide layers) are split by output element: shards of them would cost more
+  // memory traffic than the whole batch's activations do.
+  int64_t elements = 0;
+  for (TensorId id : node.out) elements += graph_.type(id).size();
+  return elements > 2048;
+}
+
+void Planner::emit_whole(int32_t node_index) {
+  const Node& node = graph_.nodes()[static_cast<size_t>(node_index)];
+  const Kernel& kernel = kernel_of(node);
+  const KernelSet& set = kernel.set(working_type(graph_, node));
+  if (set.whole == nullptr) {
+    throw_runtime(node.name, ": op '", node.op->name, "' has no kernel for unbatched operands");
+  }
+  Step step;
+  step.kind = node.in.empty() ? StepKind::constant : StepKind::whole;
+  step.op = node.op->name;
+  step.node = node_index;
+  step.kernel = set.whole;
+  step.configuration = node.configuration;
+  for (size_t i = 0; i < node.in.size(); ++i) {
+    int32_t lanes = 1;
+    if (node.in[i] != kNoTensor && graph_.type(node.in[i]).batched && !((kernel.whole_rows_inputs >> i) & 1u)) {
+      // Any layout does: take the one that exists.
+      lanes = node_lanes(node_index);
+      const bool in_lanes = made_.count({node.in[i], lanes}) != 0;
+      if (!in_lanes && made_.count({node.in[i], 1}) != 0) lanes = 1;
+    }
+    step.in.push_back(operand(node.in[i], lanes));
+  }
+  for (TensorId id : node.out) {
+    const int32_t made = new_tensor(graph_.type(id), id, 1);
+    made_[{id, 1}] = made;
+    step.out.push_back(made);
+  }
+  step.units = kernel.units != nullptr ? query_size(kernel.units, step, plan_.request_.capacity, 1) : 1;
+  step.flops = node_flops(graph_, node) *
+               (any_batched_input(graph_, node) ? static_cast<double>(plan_.request_.capacity) : 1.0);
+  push_step(std::move(step));
+}
+
+// Results go where the caller wants them: straight from their producer if that can write there, else by a copy.
+void Planner::emit_outputs() {
+  const auto direct = [&](int32_t id) {
+    const PlanTensor& tensor = plan_.tensors_[static_cast<size_t>(id)];
+    return tensor.alias_of < 0 && tensor.space == Space::none && tensor.producer >= 0 && tensor.slot >= 0;
+  };
+  const auto copy_to = [&](int32_t from, bool batched) {
+    const TensorType type = plan_.tensors_[static_cast<size_t>(from)].type;
+    const int32_t id = new_tensor(type, plan_.tensors_[static_cast<size_t>(from)].source, 1);
+    const Kernel* kernel = find_kernel("relayout");
+    Step step;
+    step.kind = batched ? StepKind::tile : StepKind::whole;
+    step.op = "relayout";
+    const bool wide = dtype_size(type.dtype) == 8;
+    step.kernel = batched ? (wide ? kernel->f64.rows : kernel->f32.rows) : (wide ? kernel->f64.whole : kernel->f32.whole);
+    step.in = {from};
+    step.out = {id};
+    push_step(std::move(step));
+    return id;
+  };
+  for (size_t i = 0; i < plan_.request_.flat.size(); ++i) {
+    const TensorId tensor = plan_.request_.flat[i];
+    if (tensor == kNoTensor) continue;
+    if (graph_.type(tensor).batched) throw_value("tensor '", graph_.at(tensor).name, "' is batched: it cannot be laid flat");
+    int32_t id = operand(tensor, 1);
+    if (!direct(id)) id = copy_to(id, false);
+    PlanTensor& placed = plan_.tensors_[static_cast<size_t>(id)];
+    placed.space = Space::external;
+    placed.external = 0;
+    placed.offset = plan_.request_.flat_offsets.at(i);
+  }
+  for (TensorId tensor : plan_.request_.fetch) {
+    const bool batched = graph_.type(tensor).batched;
+    if (!batched) {
+      plan_.fetched_.push_back(operand(tensor, 1));
+      continue;
+    }
+    int32_t id = made_.count({tensor, 1}) != 0 ? made_[{tensor, 1}] : -1;
+    if (id < 0 || !direct(id)) {
+      int32_t from = id;
+      for (const auto& [key, made] : made_) {
+        if (from < 0 && key.first == tensor) from = made;
+      }
+      if (from < 0) from = operand(tensor, graph_.at(tensor).role == Role::input ? 1 : lanes_.empty() ? 1 : kernel_table().lanes(DType::f32));
+      id = copy_to(from, true);
+    }
+    PlanTensor& placed = plan_.tensors_[static_cast<size_t>(id)];
+    placed.space = Space::external;
+    placed.external = plan_.external_count_++;
+    placed.offset = 0;
+    plan_.fetched_.push_back(id);
+  }
+}
+
+}  // namespace fastnn

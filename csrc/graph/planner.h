@@ -1,0 +1,58 @@
+// Makes a Plan, in passes: prune, choose layouts, emit steps, assign memory. Internal to graph/.
+#pragma once
+
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "graph/backend.h"
+#include "graph/plan.h"
+
+namespace fastnn {
+
+class Planner {
+ public:
+  explicit Planner(Plan& plan);
+  void run();
+
+ private:
+  // planner.cpp
+  void prune();
+  void emit();
+  void emit_tile(int32_t node_index);
+  void emit_partial(int32_t node_index);
+  void emit_whole(int32_t node_index);
+  void emit_outputs();
+  int32_t operand(TensorId tensor, int32_t lanes);
+  int32_t as_lanes(TensorId tensor, int32_t lanes);
+  int32_t packed(TensorId tensor, const Kernel& kernel, const KernelFn pack);
+  int32_t new_tensor(const TensorType& type, TensorId source, int32_t lanes);
+  int32_t push_step(Step step);
+  int32_t earliest_slot(const Step& step, bool tile_step) const;
+  bool use_whole_kernel(const Node& node, const Kernel& kernel) const;
+  bool needs_prologue() const;
+  int64_t query_size(SizeFn function, const Step& step, int64_t samples, int32_t lanes) const;
+
+  // planner_layout.cpp: pure functions of graph, shapes, dtype and instruction set
+  void choose_layout();
+  int32_t node_lanes(int32_t node_index) const;
+
+  // planner_memory.cpp
+  void assign_spaces();
+  int64_t layout_tile(int64_t tile);
+  void choose_tile();
+  void assign_shared();
+
+  Plan& plan_;
+  const Graph& graph_;
+  std::vector<char> live_;                             // nodes that the outputs need
+  std::vector<int32_t> lanes_;                         // chosen lanes of each node
+  std::map<std::pair<TensorId, int32_t>, int32_t> made_;  // (tensor, lanes) -> plan tensor
+  std::map<std::pair<TensorId, const void*>, int32_t> packs_;
+  int32_t first_tile_slot_ = 0;
+};
+
+/// View of a plan's tensor with a null data pointer, for queries.
+View view_of(const PlanTensor& tensor);
+
+}  // namespace fastnn

@@ -1,0 +1,96 @@
+// activation(x; kind, alpha) -> f(x), elementwise.   activation_grad(dy, x, y; kind, alpha) -> dy * f'(x).
+// Kinds whose derivative follows from the output alone take y and no x, so that x need not be kept; the others
+// take x and no y. Parametrised kinds read `alpha`.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "ops/op.h"
+
+namespace fastnn::ops {
+
+enum class ActivationKind : int32_t {
+  linear,
+  relu,
+  leaky_relu,    // x < 0: alpha x
+  elu,           // x < 0: alpha (exp x - 1)
+  selu,
+  celu,          // x < 0: alpha (exp(x / alpha) - 1)
+  gelu,          // x Phi(x), by erf
+  gelu_tanh,     // the tanh form
+  silu,
+  mish,
+  sigmoid,
+  hard_sigmoid,  // relu6(x + 3) / 6
+  tanh,
+  softplus,
+  softsign,
+  exponential,
+  count
+};
+
+inline constexpr std::array<std::string_view, static_cast<size_t>(ActivationKind::count)> kActivationNames{
+    "linear", "relu", "leaky_relu", "elu", "selu", "celu", "gelu", "gelu_tanh",
+    "silu", "mish", "sigmoid", "hard_sigmoid", "tanh", "softplus", "softsign", "exponential"};
+
+/// Does the derivative follow from the output?
+constexpr bool derivative_from_output(ActivationKind kind) {
+  return kind == ActivationKind::relu || kind == ActivationKind::leaky_relu || kind == ActivationKind::sigmoid ||
+         kind == ActivationKind::tanh || kind == ActivationKind::exponential || kind == ActivationKind::linear;
+}
+
+struct ActivationConfig {
+  ActivationKind kind;
+  double alpha;
+};
+
+inline ActivationKind activation_kind(const std::string& node, const std::string& name) {
+  for (size_t i = 0; i < kActivationNames.size(); ++i) {
+    if (kActivationNames[i] == name) return static_cast<ActivationKind>(i);
+  }
+  throw_value(node, ": unknown activation kind '", name, "'");
+}
+
+inline ActivationConfig activation_config(const std::string& node, const Attributes& attributes) {
+  const ActivationKind kind = activation_kind(node, attributes.str("kind", "linear"));
+  return {kind, attributes.real("alpha", kind == ActivationKind::leaky_relu ? 0.2 : 1.0)};
+}
+
+inline const Op activation{
+    .name = "activation",
+    .infer =
+        [](InferContext& c) {
+          c.expect_inputs(1, 1);
+          activation_config(c.node, c.attributes);
+          if (!is_floating(c.in[0].dtype)) {
+            throw_type(c.node, ": activation needs floating point, got ", dtype_name(c.in[0].dtype));
+          }
+          c.out = {c.in[0]};
+        },
+    .configure = [](const NodeInfo& n) { return make_configuration(activation_config("activation", n.attributes)); },
+    .gradient =
+        [](GradientContext& g) {
+          const ActivationKind kind = activation_kind(g.node, g.attributes.str("kind", "linear"));
+          if (kind == ActivationKind::linear) return std::vector<TensorId>{g.out_gradients[0]};
+          const bool from_output = derivative_from_output(kind);
+          return std::vector<TensorId>{g.add("activation_grad",
+                                             {g.out_gradients[0], from_output ? kNoTensor : g.in[0],
+                                              from_output ? g.out[0] : kNoTensor},
+                                             g.attributes)};
+        },
+    .in_place = true,
+};
+
+inline const Op activation_grad{
+    .name = "activation_grad",
+    .infer =
+        [](InferContext& c) {
+          c.expect_inputs(3, 3);
+          c.out = {c.in[0]};
+        },
+    .configure = [](const NodeInfo& n) { return make_configuration(activation_config("activation_grad", n.attributes)); },
+    .in_place = true,
+};
+
+}  // namespace fastnn::ops
