@@ -78,8 +78,10 @@ void Workspace::check_status() {
   throw_runtime(where, ": non-finite value ", value);
 }
 
-std::byte* Workspace::address(const PlanTensor& tensor, const RunArguments& args, ThreadState& mine,
+std::byte* Workspace::address(const PlanTensor& asked, const RunArguments& args, ThreadState& mine,
                               int64_t first) const {
+  const PlanTensor& tensor =
+      asked.alias_of >= 0 ? plan_->tensors()[static_cast<size_t>(asked.alias_of)] : asked;
   switch (tensor.space) {
     case Space::tile:
       return mine.memory.data() + tensor.offset;

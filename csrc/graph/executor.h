@@ -63,7 +63,7 @@ class FASTNN_API Workspace {
   void run_whole_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine, int threads,
                       int thread);
   void combine(const Step& step, const RunArguments& args, int64_t begin, int64_t end);
-  std::byte* address(const PlanTensor& tensor, const RunArguments& args, ThreadState& mine, int64_t first) const;
+  std::byte* address(const PlanTensor& asked, const RunArguments& args, ThreadState& mine, int64_t first) const;
   void fill_call(KernelCall& call, const Step& step, size_t index, const RunArguments& args, ThreadState& mine) const;
 
   std::shared_ptr<const Plan> plan_;

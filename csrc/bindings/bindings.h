@@ -1,0 +1,14 @@
+// Shared by the binding files; module.cpp calls one bind_* function of each.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+namespace fastnn::bindings {
+
+void bind_graph(pybind11::module_& module);
+void bind_function(pybind11::module_& module);
+void bind_runtime(pybind11::module_& module);
+
+}  // namespace fastnn::bindings

@@ -1,0 +1,61 @@
+// Function: a graph with fetched tensors, run on arrays. Plans are cached by capacity, workspaces are leased.
+#include "train/function.h"
+
+#include "bindings/arrays.h"
+
+namespace py = pybind11;
+
+namespace fastnn::bindings {
+
+namespace {
+
+py::list run_function(Function& function, const std::vector<py::array>& inputs, int64_t batch_size, uint64_t seed,
+                      uint64_t step) {
+  const Graph& graph = function.graph();
+  if (inputs.size() != graph.inputs().size()) {
+    throw_value("expected ", graph.inputs().size(), " input arrays, got ", inputs.size());
+  }
+  if (inputs.empty()) throw_value("a function needs at least one batched input");
+  std::vector<BatchSource> sources;
+  const int64_t samples = inputs[0].ndim() > 0 ? inputs[0].shape(0) : 0;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& tensor = graph.at(graph.inputs()[i]);
+    sources.push_back(batch_source(inputs[i], tensor.type, tensor.name));
+    if (inputs[i].shape(0) != samples) {
+      throw_value("input '", tensor.name, "' has ", inputs[i].shape(0), " rows, but '", graph.at(graph.inputs()[0]).name,
+                  "' has ", samples);
+    }
+  }
+  if (samples == 0) throw_value("input '", graph.at(graph.inputs()[0]).name, "' is empty: expected at least one row");
+  py::list out;
+  std::vector<std::byte*> batched;
+  std::vector<double*> totals;
+  for (TensorId id : function.fetch()) {
+    const TensorType& type = graph.type(id);
+    Shape shape = type.dims;
+    if (type.batched) shape.insert(shape.begin(), samples);
+    py::array array(numpy_dtype(type.dtype), shape);
+    batched.push_back(static_cast<std::byte*>(array.mutable_data()));
+    out.append(array);
+  }
+  {
+    py::gil_scoped_release release;
+    function.run(sources, samples, batch_size, batched, seed, step);
+  }
+  return out;
+}
+
+}  // namespace
+
+void bind_function(py::module_& module) {
+  py::class_<Function, std::shared_ptr<Function>>(module, "Function", "A graph with the tensors to fetch from it.")
+      .def(py::init([](std::shared_ptr<Graph> graph, std::vector<TensorId> fetch) {
+             return std::make_shared<Function>(std::move(graph), std::move(fetch));
+           }),
+           py::arg("graph"), py::arg("fetch"))
+      .def("run", &run_function, py::arg("inputs"), py::arg("batch_size") = 0, py::arg("seed") = 0, py::arg("step") = 0,
+           "Runs on arrays with one row a sample; batch_size 0 takes all rows at once. Returns arrays.")
+      .def("describe", [](Function& f, int64_t capacity) { return f.plan(capacity)->describe(); }, py::arg("capacity"));
+}
+
+}  // namespace fastnn::bindings

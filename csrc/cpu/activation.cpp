@@ -1,0 +1,90 @@
+// Elementwise: the layout does not matter, so one kernel serves rows and lanes.
+#include "ops/activation.h"
+
+#include "cpu/activation_functions.h"
+#include "cpu/kernels.h"
+
+namespace fastnn::cpu {
+
+namespace {
+
+template <class T>
+void activation_elements(const KernelCall& call, int64_t count) {
+  const auto& config = call.configuration<ops::ActivationConfig>();
+  const T* x = call.in[0].as<T>();
+  T* y = call.out[0].as<T>();
+  const T alpha = static_cast<T>(config.alpha);
+  with_activation(config.kind, [&]<ActivationKind K>() {
+    using V = Vec<T, vector_lanes<T>>;
+    constexpr int L = vector_lanes<T>;
+    int64_t i = 0;
+    for (; i + L <= count; i += L) store(y + i, activate<K>(load<V>(x + i), alpha));
+    if (i < count) store_partial<V>(y + i, activate<K>(load_partial<V>(x + i, count - i), alpha), count - i);
+  });
+}
+
+template <class T>
+void activation_grad_elements(const KernelCall& call, int64_t count) {
+  const auto& config = call.configuration<ops::ActivationConfig>();
+  const T* dy = call.in[0].as<T>();
+  // The one that the kind does not read is absent; any valid address does for it.
+  const T* x = call.in[1].data != nullptr ? call.in[1].as<T>() : dy;
+  const T* y = call.in[2].data != nullptr ? call.in[2].as<T>() : dy;
+  T* dx = call.out[0].as<T>();
+  const T alpha = static_cast<T>(config.alpha);
+  with_activation(config.kind, [&]<ActivationKind K>() {
+    using V = Vec<T, vector_lanes<T>>;
+    constexpr int L = vector_lanes<T>;
+    const auto gradient = [&](V g, V at_x, V at_y) {
+      if constexpr (K == ActivationKind::relu) {
+        return select(greater(at_y, zero<V>()), g, zero<V>());
+      } else {
+        return g * activation_derivative<K>(at_x, at_y, alpha);
+      }
+    };
+    int64_t i = 0;
+    for (; i + L <= count; i += L) store(dx + i, gradient(load<V>(dy + i), load<V>(x + i), load<V>(y + i)));
+    if (i < count) {
+      const int64_t rest = count - i;
+      store_partial<V>(dx + i, gradient(load_partial<V>(dy + i, rest), load_partial<V>(x + i, rest), load_partial<V>(y + i, rest)), rest);
+    }
+  });
+}
+
+template <class T, int L>
+struct Activation {
+  static void run(const KernelCall& call) { activation_elements<T>(call, tile_elements<L>(call, call.out[0])); }
+};
+template <class T, int L>
+struct ActivationGrad {
+  static void run(const KernelCall& call) { activation_grad_elements<T>(call, tile_elements<L>(call, call.out[0])); }
+};
+template <class T>
+void activation_whole(const KernelCall& call) {
+  activation_elements<T>(call, call.out[0].size);
+}
+template <class T>
+void activation_grad_whole(const KernelCall& call) {
+  activation_grad_elements<T>(call, call.out[0].size);
+}
+
+template <class T>
+constexpr KernelSet activation_set() {
+  return {.rows = Activation<T, 1>::run, .lanes = Activation<T, vector_lanes<T>>::run, .whole = activation_whole<T>};
+}
+template <class T>
+constexpr KernelSet activation_grad_set() {
+  return {.rows = ActivationGrad<T, 1>::run,
+          .lanes = ActivationGrad<T, vector_lanes<T>>::run,
+          .whole = activation_grad_whole<T>};
+}
+
+}  // namespace
+
+extern const Kernel activation_kernel;
+const Kernel activation_kernel{.f32 = activation_set<float>(), .f64 = activation_set<double>()};
+
+extern const Kernel activation_grad_kernel;
+const Kernel activation_grad_kernel{.f32 = activation_grad_set<float>(), .f64 = activation_grad_set<double>()};
+
+}  // namespace fastnn::cpu

@@ -1,0 +1,210 @@
+// dense and its gradients. Lanes: every weight is broadcast against vectors of samples, so any width runs at full
+// vector rate and weights need no packing. Rows: see gemm.h.
+#include "ops/dense.h"
+
+#include "cpu/activation_functions.h"
+#include "cpu/kernels.h"
+
+namespace fastnn::cpu {
+
+namespace {
+
+using Config = ops::DenseConfig;
+
+// out[j] = init[j] + sum_k w[k * k_stride + j * j_stride] * in[k] for J outputs and G groups of samples, where a
+// group's block of `in` is in_group elements after the last one's.
+template <class T, int L, int J, int G, class Finish>
+FASTNN_INLINE void lane_block(const T* in, int64_t in_group, int64_t k_count, const T* w, int64_t k_stride,
+                              int64_t j_stride, const T* init, T* out, int64_t out_group, Finish finish) {
+  using V = Vec<T, L>;
+  V sum[J][G];
+  for (int j = 0; j < J; ++j) {
+    for (int g = 0; g < G; ++g) sum[j][g] = init != nullptr ? broadcast<V>(init[j]) : zero<V>();
+  }
+  for (int64_t k = 0; k < k_count; ++k) {
+    V x[G];
+    for (int g = 0; g < G; ++g) x[g] = load<V>(in + g * in_group + k * L);
+    for (int j = 0; j < J; ++j) {
+      const V weight = broadcast<V>(w[k * k_stride + j * j_stride]);
+      for (int g = 0; g < G; ++g) sum[j][g] = fma(weight, x[g], sum[j][g]);
+    }
+  }
+  for (int j = 0; j < J; ++j) {
+    for (int g = 0; g < G; ++g) store(out + g * out_group + j * L, finish(sum[j][g]));
+  }
+}
+
+template <class T, int L, int G, class Finish>
+void lane_outputs(const T* in, int64_t in_group, int64_t k_count, const T* w, int64_t k_stride, int64_t j_stride,
+                  int64_t j_count, const T* bias, T* out, int64_t out_group, Finish finish) {
+  // As many accumulators as registers allow, beside the G inputs and a weight.
+  constexpr int kMost = L == 1 ? 8 : (vector_registers == 32 ? 24 : 12) / G;
+  int64_t j = 0;
+  const auto block = [&]<int J>() {
+    lane_block<T, L, J, G>(in, in_group, k_count, w + j * j_stride, k_stride, j_stride,
+                           bias != nullptr ? bias + j : nullptr, out + j * L, out_group, finish);
+    j += J;
+  };
+  while (j_count - j >= kMost) block.template operator()<kMost>();
+  while (j_count - j >= 6) block.template operator()<6>();
+  while (j_count - j >= 3) block.template operator()<3>();
+  while (j_count - j >= 1) block.template operator()<1>();
+}
+
+template <class T, int L, class Finish>
+void lane_product(const T* in, int64_t k_count, const T* w, int64_t k_stride, int64_t j_stride, int64_t j_count,
+                  const T* bias, T* out, int64_t groups, int64_t positions, Finish finish) {
+  for (int64_t p = 0; p < positions; ++p) {
+    const T* x = in + p * k_count * L;
+    T* y = out + p * j_count * L;
+    const int64_t in_group = positions * k_count * L;
+    const int64_t out_group = positions * j_count * L;
+    int64_t g = 0;
+    for (; g + 2 <= groups; g += 2) {
+      lane_outputs<T, L, 2>(x + g * in_group, in_group, k_count, w, k_stride, j_stride, j_count, bias, y + g * out_group, out_group, finish);
+    }
+    if (g < groups) {
+      lane_outputs<T, L, 1>(x + g * in_group, in_group, k_count, w, k_stride, j_stride, j_count, bias, y + g * out_group, out_group, finish);
+    }
+  }
+}
+
+template <class T, int L>
+struct Dense {
+  static void run(const KernelCall& call) {
+    const auto& c = call.configuration<Config>();
+    const T* bias = c.has_bias ? call.in[2].as<T>() : nullptr;
+    with_activation(c.activation.kind, [&]<ActivationKind K>() {
+      if constexpr (ops::derivative_from_output(K)) {
+        lane_product<T, L>(call.in[0].as<T>(), c.in, call.in[1].as<T>(), c.out, 1, c.out, bias, call.out[0].as<T>(),
+                           call.groups(L), c.positions,
+                           [&](Vec<T, L> v) { return activate<K>(v, static_cast<T>(c.activation.alpha)); });
+      }
+    });
+  }
+};
+
+template <class T, int L>
+struct DenseGradInput {
+  static void run(const KernelCall& call) {
+    const auto& c = call.configuration<Config>();
+    lane_product<T, L>(call.in[0].as<T>(), c.out, call.in[1].as<T>(), 1, c.out, c.in, nullptr, call.out[0].as<T>(),
+                       call.groups(L), c.positions, [](Vec<T, L> v) { return v; });
+  }
+};
+
+// Adds the tile's share: accumulators [in][out][L] for lanes, [in][out] for rows.
+template <class T, int L>
+struct DenseGradKernelPartial {
+  static void run(const KernelCall& call) {
+    using V = Vec<T, L>;
+    const auto& c = call.configuration<Config>();
+    const T* x = call.in[0].as<T>();
+    const T* dy = call.in[1].as<T>();
+    T* out = call.out[0].as<T>();
+    const int64_t rows = call.groups(L) * c.positions;
+    constexpr int kBlock = 4;
+    for (int64_t i = 0; i < c.in; i += kBlock) {
+      const int64_t block_i = c.in - i < kBlock ? c.in - i : kBlock;
+      for (int64_t o = 0; o < c.out; o += kBlock) {
+        const int64_t block_o = c.out - o < kBlock ? c.out - o : kBlock;
+        V sum[kBlock][kBlock] = {};
+        if (block_i == kBlock && block_o == kBlock) {
+          for (int64_t r = 0; r < rows; ++r) {
+            V a[kBlock];
+            for (int j = 0; j < kBlock; ++j) a[j] = load<V>(dy + (r * c.out + o + j) * L);
+            for (int k = 0; k < kBlock; ++k) {
+              const V b = load<V>(x + (r * c.in + i + k) * L);
+              for (int j = 0; j < kBlock; ++j) sum[k][j] = fma(b, a[j], sum[k][j]);
+            }
+          }
+        } else {
+          for (int64_t r = 0; r < rows; ++r) {
+            for (int64_t k = 0; k < block_i; ++k) {
+              const V b = load<V>(x + (r * c.in + i + k) * L);
+              for (int64_t j = 0; j < block_o; ++j) sum[k][j] = fma(b, load<V>(dy + (r * c.out + o + j) * L), sum[k][j]);
+            }
+          }
+        }
+        for (int64_t k = 0; k < block_i; ++k) {
+          for (int64_t j = 0; j < block_o; ++j) {
+            T* target = out + ((i + k) * c.out + o + j) * L;
+            store(target, load<V>(target) + sum[k][j]);
+          }
+        }
+      }
+    }
+  }
+};
+
+// Unit: 8 rows of the kernel's gradient. x in any layout, dy in rows; samples are summed in order.
+constexpr int64_t kUnitRows = 8;
+
+int64_t grad_kernel_units(const KernelQuery& query) {
+  const auto& c = *static_cast<const Config*>(query.config);
+  return (c.in + kUnitRows - 1) / kUnitRows;
+}
+
+template <class T>
+void dense_grad_kernel_whole(const KernelCall& call) {
+  constexpr int L = vector_lanes<T>;
+  using V = Vec<T, L>;
+  const auto& c = call.configuration<Config>();
+  const View& x = call.in[0];
+  const T* dy = call.in[1].as<T>();
+  T* out = call.out[0].as<T>();
+  constexpr int kColumns = 3;  // vectors of outputs
+  const int64_t lanes = x.lanes;
+  const int64_t first = call.unit_begin * kUnitRows;
+  const int64_t last = call.unit_end * kUnitRows < c.in ? call.unit_end * kUnitRows : c.in;
+  for (int64_t i = first; i < last; i += kUnitRows) {
+    const int64_t rows = last - i < kUnitRows ? last - i : kUnitRows;
+    for (int64_t o = 0; o < c.out; o += kColumns * L) {
+      V sum[kUnitRows][kColumns] = {};
+      for (int64_t n = 0; n < call.count; ++n) {
+        for (int64_t p = 0; p < c.positions; ++p) {
+          const T* source = x.as<T>() + (n / lanes) * x.size * lanes + (p * c.in + i) * lanes + n % lanes;
+          const T* g = dy + (n * c.positions + p) * c.out + o;
+          V gv[kColumns];
+          for (int j = 0; j < kColumns; ++j) {
+            const int64_t rest = c.out - o - j * L;
+            gv[j] = rest >= L ? load<V>(g + j * L) : rest > 0 ? load_partial<V>(g + j * L, rest) : zero<V>();
+          }
+          for (int64_t k = 0; k < rows; ++k) {
+            const V b = broadcast<V>(source[k * lanes]);
+            for (int j = 0; j < kColumns; ++j) sum[k][j] = fma(b, gv[j], sum[k][j]);
+          }
+        }
+      }
+      for (int64_t k = 0; k < rows; ++k) {
+        for (int j = 0; j < kColumns; ++j) {
+          const int64_t rest = c.out - o - j * L;
+          if (rest > 0) store_partial<V>(out + (i + k) * c.out + o + j * L, sum[k][j], rest < L ? rest : L);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+extern const Kernel dense_kernel;
+const Kernel dense_kernel{.f32 = tile_kernels_f32<Dense>(), .f64 = tile_kernels_f64<Dense>()};
+
+extern const Kernel dense_grad_input_kernel;
+const Kernel dense_grad_input_kernel{.f32 = tile_kernels_f32<DenseGradInput>(),
+                                     .f64 = tile_kernels_f64<DenseGradInput>()};
+
+extern const Kernel dense_grad_kernel_kernel;
+const Kernel dense_grad_kernel_kernel{
+    .f32 = {.rows = DenseGradKernelPartial<float, 1>::run,
+            .lanes = DenseGradKernelPartial<float, vector_lanes<float>>::run,
+            .whole = dense_grad_kernel_whole<float>},
+    .f64 = {.rows = DenseGradKernelPartial<double, 1>::run,
+            .lanes = DenseGradKernelPartial<double, vector_lanes<double>>::run,
+            .whole = dense_grad_kernel_whole<double>},
+    .units = grad_kernel_units,
+    .whole_rows_inputs = 0b10,
+    .lane_accumulators = true};
+
+}  // namespace fastnn::cpu

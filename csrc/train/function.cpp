@@ -1,0 +1,75 @@
+#include "train/function.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/error.h"
+
+namespace fastnn {
+
+namespace {
+constexpr size_t kKeptPlans = 8;
+}
+
+Function::Function(std::shared_ptr<const Graph> graph, std::vector<TensorId> fetch)
+    : graph_(std::move(graph)), fetch_(std::move(fetch)) {
+  for (TensorId id : fetch_) graph_->at(id);
+}
+
+Function::Cached Function::cached(int64_t capacity) {
+  std::lock_guard lock(mutex_);
+  for (auto it = plans_.begin(); it != plans_.end(); ++it) {
+    if (it->capacity != capacity) continue;
+    plans_.splice(plans_.begin(), plans_, it);
+    return plans_.front();
+  }
+  PlanRequest request;
+  request.capacity = capacity;
+  request.fetch = fetch_;
+  Cached made;
+  made.capacity = capacity;
+  made.plan = std::make_shared<const Plan>(graph_, request);
+  made.pool = std::make_shared<WorkspacePool>(made.plan);
+  plans_.push_front(made);
+  if (plans_.size() > kKeptPlans) plans_.pop_back();
+  return made;
+}
+
+std::shared_ptr<const Plan> Function::plan(int64_t capacity) { return cached(capacity).plan; }
+
+void Function::run(const std::vector<BatchSource>& sources, int64_t samples, int64_t batch_size,
+                   const std::vector<std::byte*>& outputs, uint64_t seed, uint64_t step) {
+  const int64_t capacity = batch_size <= 0 ? samples : std::min(batch_size, samples);
+  const Cached use = cached(capacity);
+  const int threads = useful_threads(use.plan->flops(capacity), false);
+  std::unique_ptr<Workspace> workspace = use.pool->lease(threads);
+  workspace->bind_parameters();
+  std::vector<std::byte*> externals(static_cast<size_t>(use.plan->externals()), nullptr);
+  parallel(threads, [&](Team& team, int thread) {
+    RunArguments args;
+    std::vector<std::byte*> places(externals);
+    args.sources = sources.data();
+    args.externals = places.data();
+    args.seed = seed;
+    args.step = step;
+    for (int64_t first = 0; first < samples; first += capacity) {
+      args.first_row = first;
+      args.samples = std::min(capacity, samples - first);
+      size_t next = 1;
+      for (size_t i = 0; i < fetch_.size(); ++i) {
+        const TensorType& type = graph_->type(fetch_[i]);
+        if (type.batched) places[next++] = outputs[i] + first * type.size() * dtype_size(type.dtype);
+      }
+      execute(*workspace, args, team, thread);
+    }
+  });
+  for (size_t i = 0; i < fetch_.size(); ++i) {
+    const TensorType& type = graph_->type(fetch_[i]);
+    if (type.batched) continue;
+    std::memcpy(outputs[i], workspace->value(use.plan->fetched(i)), static_cast<size_t>(type.size() * dtype_size(type.dtype)));
+  }
+  workspace->check_status();
+  use.pool->give_back(std::move(workspace));
+}
+
+}  // namespace fastnn
