@@ -1,0 +1,46 @@
+"""A C++ project of its own finds the installed library through CMake, compiles against it and runs."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import fastnn
+
+HERE = Path(__file__).parent
+PACKAGE = Path(fastnn.__file__).parent
+DEV_BUILD = HERE.parent.parent / "build" / "dev"
+
+
+def run(*command: object) -> str:
+    """Run a command; its whole output belongs to the failure, if it fails."""
+    done = subprocess.run(list(map(str, command)), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, f"{command}:\n{done.stdout}"
+    return done.stdout
+
+
+@pytest.fixture
+def package_dir(tmp_path: Path) -> Path:
+    """Folder of fastnnConfig.cmake: in an installed wheel, or in a prefix that the dev build is installed to."""
+    if shutil.which("cmake") is None:
+        pytest.skip("needs cmake")
+    if shutil.which(os.environ.get("CXX", "c++")) is None:
+        pytest.skip("needs a C++ compiler")
+    if os.environ.get("LD_PRELOAD"):
+        pytest.skip("cmake and the compiler would run under the preloaded sanitizer")
+    if (PACKAGE / "lib" / "cmake").exists():
+        return PACKAGE / "lib" / "cmake" / "fastnn"
+    if not (DEV_BUILD / "CMakeCache.txt").exists():
+        pytest.skip("needs an installed fastnn, or build/dev")
+    run("cmake", "--install", DEV_BUILD, "--prefix", tmp_path / "prefix")
+    return next((tmp_path / "prefix").rglob("fastnnConfig.cmake")).parent
+
+
+def test_consumer_builds_and_runs(package_dir: Path, tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    run("cmake", "-S", HERE / "consumer", "-B", build, f"-Dfastnn_DIR={package_dir}", "-DCMAKE_BUILD_TYPE=Debug")
+    run("cmake", "--build", build)
+    lines = run(build / "consumer").splitlines()
+    assert lines[0] == f"fastnn {fastnn.__version__}"
