@@ -16,14 +16,14 @@ DEV_BUILD = HERE.parent.parent / "build" / "dev"
 
 def run(*command: object) -> str:
     """Run a command; its whole output belongs to the failure, if it fails."""
-    done = subprocess.run(list(map(str, command)), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert done.returncode == 0, f"{command}:\n{done.stdout}"
+    done = subprocess.run(list(map(str, command)), text=True, capture_output=True)
+    assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
 @pytest.fixture
 def package_dir(tmp_path: Path) -> Path:
-    """Folder of fastnnConfig.cmake: in an installed wheel, or in a prefix that the dev build is installed to."""
+    """Folder of fastnnConfig.cmake: in an installed wheel, or where the dev build is installed to."""
     if shutil.which("cmake") is None:
         pytest.skip("needs cmake")
     if shutil.which(os.environ.get("CXX", "c++")) is None:
@@ -40,7 +40,7 @@ def package_dir(tmp_path: Path) -> Path:
 
 def test_consumer_builds_and_runs(package_dir: Path, tmp_path: Path) -> None:
     build = tmp_path / "build"
-    run("cmake", "-S", HERE / "consumer", "-B", build, f"-Dfastnn_DIR={package_dir}", "-DCMAKE_BUILD_TYPE=Debug")
+    run("cmake", "-S", HERE / "consumer", "-B", build, f"-Dfastnn_DIR={package_dir}")
     run("cmake", "--build", build)
     lines = run(build / "consumer").splitlines()
     assert lines[0] == f"fastnn {fastnn.__version__}"
