@@ -20,6 +20,16 @@ else()
   message(STATUS "fastnn: no csrc/bindings/*.cpp yet, so no _core")
 endif()
 
+if(FASTNN_INPLACE AND TARGET _core)
+  add_custom_target(
+    stub
+    COMMAND "${CMAKE_COMMAND}" -E env "PYTHONPATH=${CMAKE_SOURCE_DIR}/python" "${Python_EXECUTABLE}"
+            "${CMAKE_SOURCE_DIR}/.ci/stub.py"
+    DEPENDS _core ${_kernel_targets}
+    COMMENT "Writing python/fastnn/_core.pyi"
+    VERBATIM)
+endif()
+
 if(NOT FASTNN_INPLACE AND NOT SKBUILD)
   add_custom_target(
     fastnn_overlay ALL

@@ -1,6 +1,7 @@
 // Threads, instruction sets, ops.
 #include "bindings/bindings.h"
 #include "core/parallel.h"
+#include "core/version.h"
 #include "graph/backend.h"
 #include "ops/op.h"
 
@@ -16,6 +17,7 @@ void bind_runtime(py::module_& module) {
   module.def("op_names", &op_names, "Names of all registered ops.");
   module.def("lanes", [](const std::string& dtype) { return kernel_table().lanes(dtype_from_name(dtype)); },
              py::arg("dtype"), "Samples in one vector of the batch-lane layout.");
+  module.attr("__version__") = FASTNN_VERSION;
 #if defined(__clang__)
   module.attr("compiler") = "Clang " __clang_version__;
 #else

@@ -44,3 +44,6 @@ def test_consumer_builds_and_runs(package_dir: Path, tmp_path: Path) -> None:
     run("cmake", "--build", build)
     lines = run(build / "consumer").splitlines()
     assert lines[0] == f"fastnn {fastnn.__version__}"
+    assert lines[1].split() in [["isa", isa] for isa in ("v2", "v3", "v4", "neon")]
+    assert lines[2].split() == ["1", "0", "0", "4", "5", "0"]
+    assert lines[3].startswith("error ") and "activation" in lines[3]
