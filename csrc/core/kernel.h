@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "core/types.h"
+#include "core/update.h"
 
 namespace fastnn {
 
@@ -159,9 +160,6 @@ struct CombineCall {
   DType dtype = DType::f32;
   void* out = nullptr;
 };
-
-/// One fused optimizer update over a run of parameters (see train/optimizer.h).
-struct UpdateCall;
 
 /// All that a kernel library exports.
 struct KernelTable {

@@ -2,6 +2,7 @@
 #include "cpu/combine.h"
 #include "cpu/gather.h"
 #include "cpu/kernels.h"
+#include "cpu/optimizer.h"
 #include "cpu/simd.h"
 
 namespace fastnn::cpu {
@@ -26,8 +27,8 @@ constexpr KernelTable kTable{
     .entry_count = static_cast<int32_t>(sizeof(kEntries) / sizeof(kEntries[0])),
     .gather = gather,
     .combine = combine,
-    .update_f32 = nullptr,
-    .update_f64 = nullptr,
+    .update_f32 = update_f32,
+    .update_f64 = update_f64,
 };
 
 }  // namespace

@@ -1,0 +1,132 @@
+// Optimizers: from flat gradients to changed parameters, by all threads of a team at once.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/memory.h"
+#include "core/parallel.h"
+#include "core/update.h"
+#include "graph/store.h"
+
+namespace fastnn {
+
+enum class OptimizerKind : uint8_t { sgd, adagrad, adadelta, rmsprop, adam, adamax, nadam, lion };
+
+FASTNN_API const char* optimizer_kind_name(OptimizerKind kind);
+FASTNN_API OptimizerKind optimizer_kind_from_name(const std::string& name);  ///< throws on unknown names
+
+/// What an optimizer does, apart from the learning rate, which every step gives anew.
+struct OptimizerConfig {
+  OptimizerKind kind = OptimizerKind::sgd;
+  double momentum = 0;            ///< sgd, rmsprop
+  bool nesterov = false;          ///< sgd
+  double rho = 0.9;               ///< rmsprop, adadelta (0.95 there)
+  bool centered = false;          ///< rmsprop
+  double beta1 = 0.9;             ///< adam, adamax, nadam, lion
+  double beta2 = 0.999;           ///< adam, adamax, nadam; lion (0.99 there)
+  double momentum_decay = 0.004;  ///< nadam
+  bool amsgrad = false;           ///< adam
+  double epsilon = 1e-7;
+  double initial_accumulator = 0.1;  ///< adagrad
+
+  double weight_decay =
+      0;  ///< decoupled: parameters lose rate * weight_decay of themselves each update; 0: none
+  double clip_value = 0;        ///< gradients are clamped to [-clip_value, clip_value]; 0: not
+  double clip_norm = 0;         ///< each parameter's gradient is scaled down to this norm; 0: not
+  double global_clip_norm = 0;  ///< all gradients together; 0: not
+
+  bool use_ema = false;  ///< keep an exponential moving average of the parameters
+  double ema_momentum = 0.99;
+  int64_t ema_overwrite_frequency = 0;  ///< parameters become their averages every so many updates; 0: never
+
+  int64_t gradient_accumulation_steps = 1;  ///< gradients are averaged over so many steps for one update
+};
+
+/// A parameter that an optimizer changes.
+struct OptimizedParameter {
+  std::shared_ptr<Store> store;
+  int32_t entry = 0;
+  bool decay = true;           ///< whether weight decay applies
+  double rate_multiplier = 1;  ///< of the learning rate, for this parameter
+};
+
+/// Owns the flat gradients and slots of a list of float32 and float64 parameters, in the list's order.
+///
+/// All per-step results are the same bits for any number of threads.
+class FASTNN_API Optimizer {
+ public:
+  /// Throws Error(value) naming the argument that is out of range.
+  Optimizer(const OptimizerConfig& config, std::vector<OptimizedParameter> parameters);
+
+  const OptimizerConfig& config() const { return config_; }
+  const std::vector<OptimizedParameter>& parameters() const { return parameters_; }
+
+  /// The flat gradients: parameter i's begin at flat_offset(i), a multiple of 64 bytes. Zero at first.
+  int64_t flat_bytes() const { return flat_bytes_; }
+  int64_t flat_offset(size_t parameter) const { return offsets_[parameter]; }
+  std::byte* gradients() const { return gradients_.data(); }
+
+  /// Takes one step with the gradients, which it may overwrite. Every thread of the team calls it with the
+  /// same rate, after a barrier; it ends with a barrier. Allocates nothing.
+  void apply(Team& team, int thread, double learning_rate);
+  /// The same from outside a team, on up to `threads` threads; one caller at a time, others wait.
+  void apply(int threads, double learning_rate);
+
+  /// Calls of apply so far: what schedules count.
+  int64_t steps() const { return steps_; }
+  /// Updates so far: steps, unless gradients are accumulated.
+  int64_t iterations() const { return steps_ / config_.gradient_accumulation_steps; }
+  void set_steps(int64_t steps);
+
+  /// Parameters become their moving averages; nothing without use_ema.
+  void overwrite_with_averages();
+
+  /// Slot arrays, each in the layout of the gradients: "momentum", "velocity", ...; "average" with use_ema
+  /// and "gradient_accumulator" with gradient accumulation come last.
+  const std::vector<std::string>& slot_names() const { return slot_names_; }
+  std::byte* slot(size_t which, size_t parameter) const { return slots_[which].data() + offsets_[parameter]; }
+  const Store::Entry& entry(size_t parameter) const;
+
+ private:
+  struct Chunk {
+    int32_t parameter;
+    int64_t begin;  // element
+    int64_t count;
+  };
+  bool is_update_step() const { return (steps_ + 1) % config_.gradient_accumulation_steps == 0; }
+  void add_slots();
+  void make_chunks();
+  std::pair<size_t, size_t> share(int thread, int threads) const;
+  void run(UpdateCall call, const Chunk& chunk) const;
+  void run_on_slot(UpdateCall call, const Chunk& chunk, int slot) const;
+  UpdateCall update_call() const;
+  double norm_scale(size_t first_chunk, size_t last_chunk, double limit) const;
+  void update(Team& team, int thread, double learning_rate);
+
+  OptimizerConfig config_;
+  std::vector<OptimizedParameter> parameters_;
+  UpdateKind update_kind_ = UpdateKind::sgd;
+  std::vector<Store*> stores_;  // each once
+  std::vector<int64_t> offsets_;
+  std::vector<int64_t> counts_;
+  int64_t flat_bytes_ = 0;
+  Buffer gradients_;
+  std::vector<std::string> slot_names_;
+  std::vector<Buffer> slots_;
+  size_t rule_slots_ = 0;  // the first slots are the rule's own
+  int average_slot_ = -1;
+  int accumulator_slot_ = -1;
+  std::vector<Chunk> chunks_;
+  std::vector<size_t> first_chunk_;  // of each parameter, and one past the last
+  std::vector<double> chunk_cost_;   // running sums, for sharing the chunks out
+  std::vector<double> chunk_squares_;
+  int64_t steps_ = 0;
+  double momentum_product_ = 1;  // nadam: of the updates so far
+  std::mutex mutex_;
+};
+
+}  // namespace fastnn
