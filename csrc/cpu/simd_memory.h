@@ -132,9 +132,9 @@ FASTNN_INLINE V alternate_blocks(V a, V b, std::integer_sequence<int, J...>) {
   return shuffle<((J % (L / 2)) / B * 2 * B + Side * B + J % B + (J < L / 2 ? 0 : L))...>(a, b);
 }
 
-// Transposes L vectors in place with log2(L) * L shuffles.
+// Transposes L vectors of whole blocks in place with log2(L) * L shuffles.
 template <class T, int L>
-FASTNN_INLINE void transpose_registers(Vec<T, L> (&r)[L]) {
+FASTNN_INLINE void transpose_blocks(Vec<T, L> (&r)[L]) {
   constexpr int B = block_elems<T>;
   constexpr Indices<L> all{};
   static_assert(L % B == 0 && L / B <= 4);
@@ -171,6 +171,19 @@ FASTNN_INLINE void transpose_registers(Vec<T, L> (&r)[L]) {
       r[2 * B + c] = alternate_blocks<1>(even0, even1, all);
       r[3 * B + c] = alternate_blocks<1>(odd0, odd1, all);
     }
+  }
+}
+
+// Transposes L vectors in place.
+template <class T, int L>
+FASTNN_INLINE void transpose_registers(Vec<T, L> (&r)[L]) {
+  if constexpr (L == 2 && sizeof(T) == 4) {
+    // Half a block: elements that go with SSE's two doubles.
+    const Vec<T, L> a = r[0], b = r[1];
+    r[0] = shuffle<0, 2>(a, b);
+    r[1] = shuffle<1, 3>(a, b);
+  } else {
+    transpose_blocks<T, L>(r);
   }
 }
 

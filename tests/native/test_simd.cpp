@@ -168,6 +168,8 @@ int main() {
   test_all<double, 8>();
   test_lanewise<double, 16>();
   test_transpose<std::int32_t, fc::vector_lanes<float>>();
+  // Floats beside doubles have as many lanes as these.
+  test_transpose<float, fc::vector_lanes<double>>();
   static_assert(std::is_same_v<fc::Vec<float, 1>, float> && std::is_same_v<fc::Mask<float>, bool>);
   static_assert(fc::lanes<fc::Vec<float, 8>> == 8 && std::is_same_v<fc::Elem<fc::Vec<double, 4>>, double>);
   std::printf("simd: %d-byte vectors, %d failures\n", fc::vector_bytes, checks::failures);
