@@ -9,8 +9,8 @@ namespace fastnn::bindings {
 
 namespace {
 
-py::list run_function(Function& function, const std::vector<py::array>& inputs, int64_t batch_size, uint64_t seed,
-                      uint64_t step) {
+py::list run_function(Function& function, const std::vector<py::array>& inputs, int64_t batch_size,
+                      uint64_t seed, uint64_t step, int threads) {
   const Graph& graph = function.graph();
   if (inputs.size() != graph.inputs().size()) {
     throw_value("expected ", graph.inputs().size(), " input arrays, got ", inputs.size());
@@ -22,11 +22,12 @@ py::list run_function(Function& function, const std::vector<py::array>& inputs, 
     const Tensor& tensor = graph.at(graph.inputs()[i]);
     sources.push_back(batch_source(inputs[i], tensor.type, tensor.name));
     if (inputs[i].shape(0) != samples) {
-      throw_value("input '", tensor.name, "' has ", inputs[i].shape(0), " rows, but '", graph.at(graph.inputs()[0]).name,
-                  "' has ", samples);
+      throw_value("input '", tensor.name, "' has ", inputs[i].shape(0), " rows, but '",
+                  graph.at(graph.inputs()[0]).name, "' has ", samples);
     }
   }
-  if (samples == 0) throw_value("input '", graph.at(graph.inputs()[0]).name, "' is empty: expected at least one row");
+  if (samples == 0)
+    throw_value("input '", graph.at(graph.inputs()[0]).name, "' is empty: expected at least one row");
   py::list out;
   std::vector<std::byte*> batched;
   std::vector<double*> totals;
@@ -40,22 +41,35 @@ py::list run_function(Function& function, const std::vector<py::array>& inputs, 
   }
   {
     py::gil_scoped_release release;
-    function.run(sources, samples, batch_size, batched, seed, step);
+    function.run(sources, samples, batch_size, batched, seed, step, threads);
   }
   return out;
+}
+
+Layout layout_from(const std::string& name) {
+  if (name == "auto") return Layout::automatic;
+  if (name == "rows") return Layout::rows;
+  if (name == "lanes") return Layout::lanes;
+  throw_value("layout must be 'auto', 'rows' or 'lanes', got '", name, "'");
 }
 
 }  // namespace
 
 void bind_function(py::module_& module) {
-  py::class_<Function, std::shared_ptr<Function>>(module, "Function", "A graph with the tensors to fetch from it.")
-      .def(py::init([](std::shared_ptr<Graph> graph, std::vector<TensorId> fetch) {
-             return std::make_shared<Function>(std::move(graph), std::move(fetch));
+  py::class_<Function, std::shared_ptr<Function>>(module, "Function",
+                                                  "A graph with the tensors to fetch from it.")
+      .def(py::init([](std::shared_ptr<Graph> graph, std::vector<TensorId> fetch, const std::string& layout) {
+             return std::make_shared<Function>(std::move(graph), std::move(fetch), layout_from(layout));
            }),
-           py::arg("graph"), py::arg("fetch"))
-      .def("run", &run_function, py::arg("inputs"), py::arg("batch_size") = 0, py::arg("seed") = 0, py::arg("step") = 0,
-           "Runs on arrays with one row a sample; batch_size 0 takes all rows at once. Returns arrays.")
-      .def("describe", [](Function& f, int64_t capacity) { return f.plan(capacity)->describe(); }, py::arg("capacity"));
+           py::arg("graph"), py::arg("fetch"), py::arg("layout") = "auto")
+      .def("run", &run_function, py::arg("inputs"), py::arg("batch_size") = 0, py::arg("seed") = 0,
+           py::arg("step") = 0, py::arg("threads") = 0,
+           "Runs on arrays with one row a sample; batch_size 0 takes all rows at once, threads 0 as many "
+           "threads as the "
+           "work is worth. Returns arrays.")
+      .def(
+          "describe", [](Function& f, int64_t capacity) { return f.plan(capacity)->describe(); },
+          py::arg("capacity"));
 }
 
 }  // namespace fastnn::bindings

@@ -38,8 +38,21 @@ void to_lanes(const T* in, T* out, int64_t count, int64_t size) {
       for (; e + L <= size; e += L) transpose<T, L>(source + e, size, target + e * L, L);
     }
     for (; e < size; ++e) {
-      for (int lane = 0; lane < L; ++lane) target[e * L + lane] = source[(lane < lanes ? lane : lanes - 1) * size + e];
+      for (int lane = 0; lane < L; ++lane)
+        target[e * L + lane] = source[(lane < lanes ? lane : lanes - 1) * size + e];
     }
+  }
+}
+
+// Between two widths, as where float32 and float64 meet.
+template <class T>
+void to_other_lanes(const View& in, const View& out, int64_t count) {
+  const int64_t width = out.lanes;
+  for (int64_t i = 0; i < (count + width - 1) / width * width; ++i) {
+    const int64_t sample = i < count ? i : count - 1;
+    const T* source = in.as<T>() + sample / in.lanes * in.lanes * in.size + sample % in.lanes;
+    T* target = out.as<T>() + i / width * width * out.size + i % width;
+    for (int64_t e = 0; e < in.size; ++e) target[e * width] = source[e * in.lanes];
   }
 }
 
@@ -50,10 +63,13 @@ void relayout_tile(const KernelCall& call) {
   constexpr int kFloat = vector_lanes<float>;
   constexpr int kDouble = vector_lanes<double>;
   if (in.lanes == out.lanes) {
-    std::memcpy(out.data, in.data, static_cast<size_t>(call.groups(in.lanes) * in.lanes * in.size) * sizeof(T));
+    std::memcpy(out.data, in.data,
+                static_cast<size_t>(call.groups(in.lanes) * in.lanes * in.size) * sizeof(T));
   } else if (out.lanes == 1) {
     if (in.lanes == kFloat) to_rows<T, kFloat>(in.as<T>(), out.as<T>(), call.count, in.size);
     if (in.lanes == kDouble) to_rows<T, kDouble>(in.as<T>(), out.as<T>(), call.count, in.size);
+  } else if (in.lanes != 1) {
+    to_other_lanes<T>(in, out, call.count);
   } else {
     if (out.lanes == kFloat) to_lanes<T, kFloat>(in.as<T>(), out.as<T>(), call.count, in.size);
     if (out.lanes == kDouble) to_lanes<T, kDouble>(in.as<T>(), out.as<T>(), call.count, in.size);

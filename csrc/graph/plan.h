@@ -1,10 +1,10 @@
-// How to compute: a graph made ready for a batch capacity. A plan is immutable and shared by threads; what one run
-// needs besides is its Workspace.
+// How to compute: a graph made ready for a batch capacity. A plan is immutable and shared by threads; what
+// one run needs besides is its Workspace.
 //
-// Time is cut into slots with a barrier after each. In a slot every thread first takes tiles through the slot's
-// tile steps, then its share of the slot's whole steps. A tile step may use what earlier tile steps of its slot
-// made for the same tile; everything else that a step uses was finished in an earlier slot. A run of tile steps in
-// one slot is a segment.
+// Time is cut into slots with a barrier after each. In a slot every thread first takes tiles through the
+// slot's tile steps, then its share of the slot's whole steps. A tile step may use what earlier tile steps of
+// its slot made for the same tile; everything else that a step uses was finished in an earlier slot. A run of
+// tile steps in one slot is a segment.
 #pragma once
 
 #include <memory>
@@ -24,7 +24,8 @@ enum class Space : uint8_t {
   value,     ///< unbatched, in the workspace
   store,     ///< a parameter
   external,  ///< the caller's memory: fetched outputs, flat gradients
-  input      ///< the caller's batch itself, read in place (rows, no conversion needed); never planned, bound by run
+  input  ///< the caller's batch itself, read in place (rows, no conversion needed); never planned, bound by
+         ///< run
 };
 
 struct PlanTensor {
@@ -32,23 +33,23 @@ struct PlanTensor {
   TensorId source = kNoTensor;  ///< the graph's tensor
   int32_t lanes = 1;
   Space space = Space::none;
-  int64_t offset = 0;        ///< bytes; in `tile` space for the plan's tile, else from the region's start
-  int32_t external = -1;     ///< index into the run's external pointers
-  int32_t alias_of = -1;     ///< shares that tensor's memory
-  int32_t producer = -1;     ///< step
-  int32_t slot = -1;         ///< slot in which it becomes ready; -1: before the run
-  bool by_tile = false;      ///< made by a tile step: usable at once by tile steps of the same slot
-  int32_t last_use = -1;     ///< last step (in order) that reads it
+  int64_t offset = 0;     ///< bytes; in `tile` space for the plan's tile, else from the region's start
+  int32_t external = -1;  ///< index into the run's external pointers
+  int32_t alias_of = -1;  ///< shares that tensor's memory
+  int32_t producer = -1;  ///< step
+  int32_t slot = -1;      ///< slot in which it becomes ready; -1: before the run
+  bool by_tile = false;   ///< made by a tile step: usable at once by tile steps of the same slot
+  int32_t last_use = -1;  ///< last step (in order) that reads it
   int64_t bytes_per_sample() const { return type.size() * dtype_size(type.dtype); }
 };
 
 enum class StepKind : uint8_t {
-  gather,    ///< tile: rows of an input into the plan's layout
-  tile,      ///< tile: a per-sample kernel
-  partial,   ///< tile: adds to the shard's accumulators
-  combine,   ///< whole: sums the shards of a partial step in fixed order
-  whole,     ///< whole: a kernel over the full batch, or over unbatched operands
-  constant   ///< run once, when the workspace is made
+  gather,   ///< tile: rows of an input into the plan's layout
+  tile,     ///< tile: a per-sample kernel
+  partial,  ///< tile: adds to the shard's accumulators
+  combine,  ///< whole: sums the shards of a partial step in fixed order
+  whole,    ///< whole: a kernel over the full batch, or over unbatched operands
+  constant  ///< run once, when the workspace is made
 };
 
 struct Step {
@@ -57,15 +58,15 @@ struct Step {
   int32_t slot = 0;
   KernelFn kernel = nullptr;
   Configuration configuration;
-  std::vector<int32_t> in;   ///< plan tensors, -1 for absent operands
+  std::vector<int32_t> in;  ///< plan tensors, -1 for absent operands
   std::vector<int32_t> out;
-  int64_t scratch = 0;        ///< bytes
+  int64_t scratch = 0;  ///< bytes
   int64_t units = 1;
-  int32_t lanes = 1;          ///< layout that the kernel works in
-  int64_t accumulator = 0;    ///< partial, combine: offset of the accumulators in the shared region
+  int32_t lanes = 1;        ///< layout that the kernel works in
+  int64_t accumulator = 0;  ///< partial, combine: offset of the accumulators in the shared region
   std::vector<int64_t> accumulator_elements;  ///< of each output, lanes included
   int64_t accumulator_bytes = 0;              ///< of one shard
-  double flops = 0;  ///< of one sample (tile steps) or of the step
+  double flops = 0;                           ///< of one sample (tile steps) or of the step
   const char* op = "";
 };
 
@@ -75,12 +76,16 @@ struct Slot {
   bool has_partials = false;
 };
 
+/// Batch layout of a plan. `automatic` is the planner's choice; the others are for tests and measurements.
+enum class Layout : uint8_t { automatic, rows, lanes };
+
 /// What a caller wants out of a run, besides state.
 struct PlanRequest {
-  int64_t capacity = 1;           ///< largest number of samples in a run
-  std::vector<TensorId> fetch;    ///< batched: rows written to the caller's memory; unbatched: Workspace::value
-  std::vector<TensorId> flat;     ///< unbatched tensors to be laid one after the other in external 0 (gradients)
+  int64_t capacity = 1;         ///< largest number of samples in a run
+  std::vector<TensorId> fetch;  ///< batched: rows written to the caller's memory; unbatched: Workspace::value
+  std::vector<TensorId> flat;  ///< unbatched tensors to be laid one after the other in external 0 (gradients)
   std::vector<int64_t> flat_offsets;  ///< bytes, one for each of `flat`
+  Layout layout = Layout::automatic;
 };
 
 class FASTNN_API Plan {
@@ -92,7 +97,7 @@ class FASTNN_API Plan {
   const std::vector<PlanTensor>& tensors() const { return tensors_; }
   const std::vector<Step>& steps() const { return steps_; }
   const std::vector<Slot>& slots() const { return slots_; }
-  int64_t tile() const { return tile_; }          ///< samples of a tile
+  int64_t tile() const { return tile_; }  ///< samples of a tile
   int64_t shards() const { return shards_; }
   int64_t tile_bytes() const { return tile_bytes_; }
   int64_t scratch_bytes() const { return scratch_bytes_; }

@@ -40,7 +40,8 @@ DType working_type(const Graph& graph, const Node& node) {
 const Kernel& kernel_of(const Node& node) {
   const Kernel* kernel = find_kernel(node.op->name);
   if (kernel == nullptr) {
-    throw_runtime(node.name, ": op '", node.op->name, "' has no kernel for this device (cpu, ", current_isa(), ")");
+    throw_runtime(node.name, ": op '", node.op->name, "' has no kernel for this device (cpu, ", current_isa(),
+                  ")");
   }
   return *kernel;
 }
@@ -166,7 +167,8 @@ int32_t Planner::push_step(Step step) {
     step.slot = -1;
   } else {
     step.slot = std::max(step.slot, earliest_slot(step, tile_step));
-    if (static_cast<size_t>(step.slot) >= plan_.slots_.size()) plan_.slots_.resize(static_cast<size_t>(step.slot) + 1);
+    if (static_cast<size_t>(step.slot) >= plan_.slots_.size())
+      plan_.slots_.resize(static_cast<size_t>(step.slot) + 1);
     Slot& slot = plan_.slots_[static_cast<size_t>(step.slot)];
     (tile_step ? slot.tile_steps : slot.whole_steps).push_back(index);
     slot.has_partials |= step.kind == StepKind::partial;
@@ -235,7 +237,8 @@ int32_t Planner::as_lanes(TensorId tensor, int32_t lanes) {
   for (const auto& [made_key, id] : made_) {
     if (made_key.first == tensor) other = id;
   }
-  if (other < 0) throw_runtime("internal error: tensor ", tensor, " ('", source.name, "') is used before it is made");
+  if (other < 0)
+    throw_runtime("internal error: tensor ", tensor, " ('", source.name, "') is used before it is made");
   const int32_t id = new_tensor(source.type, tensor, lanes);
   Step step;
   step.kind = StepKind::tile;
@@ -260,7 +263,8 @@ int32_t Planner::packed(TensorId tensor, const Kernel& kernel, const KernelFn pa
   const int32_t id = new_tensor(graph_.type(tensor), tensor, 1);
   step.out = {id};
   const int64_t elements = query_size(kernel.pack_elements, step, 1, 1);
-  // The kernel finds the original dims through its configuration; the packed tensor is a flat run of elements.
+  // The kernel finds the original dims through its configuration; the packed tensor is a flat run of
+  // elements.
   plan_.tensors_[static_cast<size_t>(id)].type.dims = {elements};
   step.units = kernel.pack_units != nullptr ? query_size(kernel.pack_units, step, 1, 1) : 1;
   push_step(std::move(step));
@@ -270,7 +274,8 @@ int32_t Planner::packed(TensorId tensor, const Kernel& kernel, const KernelFn pa
 int64_t Planner::query_size(SizeFn function, const Step& step, int64_t samples, int32_t lanes) const {
   if (function == nullptr) return 0;
   std::vector<View> in, out;
-  for (int32_t id : step.in) in.push_back(id >= 0 ? view_of(plan_.tensors_[static_cast<size_t>(id)]) : View{});
+  for (int32_t id : step.in)
+    in.push_back(id >= 0 ? view_of(plan_.tensors_[static_cast<size_t>(id)]) : View{});
   for (int32_t id : step.out) out.push_back(view_of(plan_.tensors_[static_cast<size_t>(id)]));
   KernelQuery query;
   query.in = in.data();
@@ -292,7 +297,8 @@ double node_flops(const Graph& graph, const Node& node) {
     return elements;
   }
   std::vector<TensorType> in, out;
-  for (TensorId id : node.in) in.push_back(id == kNoTensor ? TensorType{DType::f32, {0}, false} : graph.type(id));
+  for (TensorId id : node.in)
+    in.push_back(id == kNoTensor ? TensorType{DType::f32, {0}, false} : graph.type(id));
   for (TensorId id : node.out) out.push_back(graph.type(id));
   return node.op->cost({in, out, node.attributes}).flops;
 }
@@ -313,8 +319,10 @@ void Planner::emit_tile(int32_t node_index) {
   step.configuration = node.configuration;
   for (size_t i = 0; i < node.in.size(); ++i) {
     const bool rows = lanes == 1 || ((kernel.rows_inputs >> i) & 1u);
-    if (lanes == 1 && static_cast<int32_t>(i) == kernel.pack_input && graph_.at(node.in[i]).role == Role::parameter) {
-      step.in.push_back(packed(node.in[i], kernel, working_type(graph_, node) == DType::f64 ? kernel.pack_f64 : kernel.pack_f32));
+    if (lanes == 1 && static_cast<int32_t>(i) == kernel.pack_input &&
+        graph_.at(node.in[i]).role == Role::parameter) {
+      step.in.push_back(packed(node.in[i], kernel,
+                               working_type(graph_, node) == DType::f64 ? kernel.pack_f64 : kernel.pack_f32));
     } else {
       step.in.push_back(operand(node.in[i], rows ? 1 : lanes));
     }
@@ -398,7 +406,8 @@ void Planner::emit_whole(int32_t node_index) {
   step.configuration = node.configuration;
   for (size_t i = 0; i < node.in.size(); ++i) {
     int32_t lanes = 1;
-    if (node.in[i] != kNoTensor && graph_.type(node.in[i]).batched && !((kernel.whole_rows_inputs >> i) & 1u)) {
+    if (node.in[i] != kNoTensor && graph_.type(node.in[i]).batched &&
+        !((kernel.whole_rows_inputs >> i) & 1u)) {
       // Any layout does: take the one that exists.
       lanes = node_lanes(node_index);
       const bool in_lanes = made_.count({node.in[i], lanes}) != 0;
@@ -417,7 +426,20 @@ void Planner::emit_whole(int32_t node_index) {
   push_step(std::move(step));
 }
 
-// Results go where the caller wants them: straight from their producer if that can write there, else by a copy.
+// Lanes in which a tensor, or what it is an alias of, was made; 1 for inputs.
+int32_t Planner::made_lanes(TensorId tensor) const {
+  for (int32_t node = graph_.at(tensor).node; node >= 0; node = graph_.at(tensor).node) {
+    if (!graph_.nodes()[static_cast<size_t>(node)].op->alias) break;
+    tensor = graph_.nodes()[static_cast<size_t>(node)].in[0];
+  }
+  for (const auto& [key, made] : made_) {
+    if (key.first == tensor) return key.second;
+  }
+  return 1;
+}
+
+// Results go where the caller wants them: straight from their producer if that can write there, else by a
+// copy.
 void Planner::emit_outputs() {
   const auto direct = [&](int32_t id) {
     const PlanTensor& tensor = plan_.tensors_[static_cast<size_t>(id)];
@@ -431,7 +453,8 @@ void Planner::emit_outputs() {
     step.kind = batched ? StepKind::tile : StepKind::whole;
     step.op = "relayout";
     const bool wide = dtype_size(type.dtype) == 8;
-    step.kernel = batched ? (wide ? kernel->f64.rows : kernel->f32.rows) : (wide ? kernel->f64.whole : kernel->f32.whole);
+    step.kernel = batched ? (wide ? kernel->f64.rows : kernel->f32.rows)
+                          : (wide ? kernel->f64.whole : kernel->f32.whole);
     step.in = {from};
     step.out = {id};
     push_step(std::move(step));
@@ -440,7 +463,8 @@ void Planner::emit_outputs() {
   for (size_t i = 0; i < plan_.request_.flat.size(); ++i) {
     const TensorId tensor = plan_.request_.flat[i];
     if (tensor == kNoTensor) continue;
-    if (graph_.type(tensor).batched) throw_value("tensor '", graph_.at(tensor).name, "' is batched: it cannot be laid flat");
+    if (graph_.type(tensor).batched)
+      throw_value("tensor '", graph_.at(tensor).name, "' is batched: it cannot be laid flat");
     int32_t id = operand(tensor, 1);
     if (!direct(id)) id = copy_to(id, false);
     PlanTensor& placed = plan_.tensors_[static_cast<size_t>(id)];
@@ -460,7 +484,7 @@ void Planner::emit_outputs() {
       for (const auto& [key, made] : made_) {
         if (from < 0 && key.first == tensor) from = made;
       }
-      if (from < 0) from = operand(tensor, graph_.at(tensor).role == Role::input ? 1 : lanes_.empty() ? 1 : kernel_table().lanes(DType::f32));
+      if (from < 0) from = operand(tensor, made_lanes(tensor));
       id = copy_to(from, true);
     }
     PlanTensor& placed = plan_.tensors_[static_cast<size_t>(id)];

@@ -25,6 +25,7 @@ class Planner {
   void emit_outputs();
   int32_t operand(TensorId tensor, int32_t lanes);
   int32_t as_lanes(TensorId tensor, int32_t lanes);
+  int32_t made_lanes(TensorId tensor) const;
   int32_t packed(TensorId tensor, const Kernel& kernel, const KernelFn pack);
   int32_t new_tensor(const TensorType& type, TensorId source, int32_t lanes);
   int32_t push_step(Step step);
@@ -45,8 +46,8 @@ class Planner {
 
   Plan& plan_;
   const Graph& graph_;
-  std::vector<char> live_;                             // nodes that the outputs need
-  std::vector<int32_t> lanes_;                         // chosen lanes of each node
+  std::vector<char> live_;                                // nodes that the outputs need
+  std::vector<int32_t> lanes_;                            // chosen lanes of each node
   std::map<std::pair<TensorId, int32_t>, int32_t> made_;  // (tensor, lanes) -> plan tensor
   std::map<std::pair<TensorId, const void*>, int32_t> packs_;
   int32_t first_tile_slot_ = 0;

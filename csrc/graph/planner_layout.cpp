@@ -8,7 +8,8 @@ namespace fastnn {
 namespace {
 
 // Bytes that one tile of the narrowest batch-lane form may occupy before rows serve better: what fits the
-// second-level cache of common processors with room to spare. A constant, so that results do not depend on the machine.
+// second-level cache of common processors with room to spare. A constant, so that results do not depend on
+// the machine.
 constexpr double kLaneFootprint = 3.0 * 1024 * 1024;
 
 }  // namespace
@@ -39,7 +40,8 @@ void Planner::choose_layout() {
     widest = std::max(widest, bytes);
     if (node.op->cost == nullptr || node.out.empty()) continue;
     std::vector<TensorType> in, out;
-    for (TensorId id : node.in) in.push_back(id == kNoTensor ? TensorType{DType::f32, {0}, false} : graph_.type(id));
+    for (TensorId id : node.in)
+      in.push_back(id == kNoTensor ? TensorType{DType::f32, {0}, false} : graph_.type(id));
     for (TensorId id : node.out) out.push_back(graph_.type(id));
     const double flops = node.op->cost({in, out, node.attributes}).flops;
     const Shape& dims = out[0].dims;
@@ -53,7 +55,9 @@ void Planner::choose_layout() {
   const bool enough_samples = plan_.request_.capacity >= wide;
   const bool fits = widest * wide <= kLaneFootprint;
   const bool rows_fill = useful_work > 0 && row_work <= 1.25 * useful_work;
-  const bool use_lanes = enough_samples && fits && !rows_fill;
+  const Layout asked = plan_.request_.layout;
+  const bool use_lanes =
+      asked == Layout::automatic ? enough_samples && fits && !rows_fill : asked == Layout::lanes;
 
   for (size_t n = 0; n < count; ++n) {
     if (!live_[n] || graph_.nodes()[n].op->alias) continue;

@@ -25,15 +25,21 @@ inline const Op dense{
           const TensorType& x = c.in[0];
           const TensorType& kernel = c.in[1];
           if (x.dims.empty() || kernel.dims.size() != 2) {
-            throw_value(c.node, ": dense needs x (None, ..., in) and kernel (in, out), got ", x.str(), " and ", kernel.str());
+            throw_value(c.node, ": dense needs x (None, ..., in) and kernel (in, out), got ", x.str(),
+                        " and ", kernel.str());
           }
           if (x.dims.back() != kernel.dims[0]) {
-            throw_value(c.node, ": input has ", x.dims.back(), " features, but the kernel was built for ", kernel.dims[0],
-                        " (input shape ", x.str(), "). Flatten or reshape the input, or rebuild the layer.");
+            throw_value(c.node, ": input has ", x.dims.back(), " features, but the kernel was built for ",
+                        kernel.dims[0], " (input shape ", x.str(),
+                        "). Flatten or reshape the input, or rebuild the layer.");
           }
-          const ActivationConfig activation = activation_config(c.node, c.attributes.has("activation") ? Attributes{{"kind", c.attributes.str("activation", "")}} : Attributes{});
+          const ActivationConfig activation =
+              activation_config(c.node, c.attributes.has("activation")
+                                            ? Attributes{{"kind", c.attributes.str("activation", "")}}
+                                            : Attributes{});
           if (!derivative_from_output(activation.kind)) {
-            throw_value(c.node, ": activation '", c.attributes.str("activation", ""), "' cannot be fused into dense");
+            throw_value(c.node, ": activation '", c.attributes.str("activation", ""),
+                        "' cannot be fused into dense");
           }
           c.out = {x};
           c.out[0].dims.back() = kernel.dims[1];
@@ -54,14 +60,15 @@ inline const Op dense{
           if (g.wanted[0]) result[0] = g.add("dense_grad_input", {dz, g.in[1]});
           if (g.wanted[1]) result[1] = g.add("dense_grad_kernel", {g.in[0], dz});
           if (g.wanted[2]) {
-            const TensorType& type = g.graph.type(dz);
+            const TensorType type = g.graph.type(dz);  // a copy: adding nodes moves the graph's tensors
             const int64_t out = type.dims.back();
             result[2] = g.add("sample_sum", {dz});
             if (type.size() != out) result[2] = g.add("sum_rows", {result[2]}, {{"columns", out}});
           }
           return result;
         },
-    .cost = [](const NodeInfo& n) { return Cost{2.0 * static_cast<double>(n.in[0].size() * n.in[1].dims[1])}; },
+    .cost =
+        [](const NodeInfo& n) { return Cost{2.0 * static_cast<double>(n.in[0].size() * n.in[1].dims[1])}; },
 };
 
 inline const Op dense_grad_input{
@@ -86,7 +93,8 @@ inline const Op dense_grad_input{
           if (g.wanted[1]) result[1] = g.add("dense_grad_kernel", {g.out_gradients[0], g.in[0]});
           return result;
         },
-    .cost = [](const NodeInfo& n) { return Cost{2.0 * static_cast<double>(n.in[0].size() * n.in[1].dims[0])}; },
+    .cost =
+        [](const NodeInfo& n) { return Cost{2.0 * static_cast<double>(n.in[0].size() * n.in[1].dims[0])}; },
 };
 
 inline const Op dense_grad_kernel{
@@ -102,7 +110,10 @@ inline const Op dense_grad_kernel{
           const int64_t in = n.in[0].dims.back();
           return make_configuration(DenseConfig{n.in[0].size() / in, in, n.in[1].dims.back(), {}, false});
         },
-    .cost = [](const NodeInfo& n) { return Cost{2.0 * static_cast<double>(n.in[0].size() * n.in[1].dims.back())}; },
+    .cost =
+        [](const NodeInfo& n) {
+          return Cost{2.0 * static_cast<double>(n.in[0].size() * n.in[1].dims.back())};
+        },
 };
 
 }  // namespace fastnn::ops

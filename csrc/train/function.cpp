@@ -11,8 +11,8 @@ namespace {
 constexpr size_t kKeptPlans = 8;
 }
 
-Function::Function(std::shared_ptr<const Graph> graph, std::vector<TensorId> fetch)
-    : graph_(std::move(graph)), fetch_(std::move(fetch)) {
+Function::Function(std::shared_ptr<const Graph> graph, std::vector<TensorId> fetch, Layout layout)
+    : graph_(std::move(graph)), fetch_(std::move(fetch)), layout_(layout) {
   for (TensorId id : fetch_) graph_->at(id);
 }
 
@@ -26,6 +26,7 @@ Function::Cached Function::cached(int64_t capacity) {
   PlanRequest request;
   request.capacity = capacity;
   request.fetch = fetch_;
+  request.layout = layout_;
   Cached made;
   made.capacity = capacity;
   made.plan = std::make_shared<const Plan>(graph_, request);
@@ -38,10 +39,10 @@ Function::Cached Function::cached(int64_t capacity) {
 std::shared_ptr<const Plan> Function::plan(int64_t capacity) { return cached(capacity).plan; }
 
 void Function::run(const std::vector<BatchSource>& sources, int64_t samples, int64_t batch_size,
-                   const std::vector<std::byte*>& outputs, uint64_t seed, uint64_t step) {
+                   const std::vector<std::byte*>& outputs, uint64_t seed, uint64_t step, int threads) {
   const int64_t capacity = batch_size <= 0 ? samples : std::min(batch_size, samples);
   const Cached use = cached(capacity);
-  const int threads = useful_threads(use.plan->flops(capacity), false);
+  if (threads <= 0) threads = useful_threads(use.plan->flops(capacity), false);
   std::unique_ptr<Workspace> workspace = use.pool->lease(threads);
   workspace->bind_parameters();
   std::vector<std::byte*> externals(static_cast<size_t>(use.plan->externals()), nullptr);
@@ -66,7 +67,8 @@ void Function::run(const std::vector<BatchSource>& sources, int64_t samples, int
   for (size_t i = 0; i < fetch_.size(); ++i) {
     const TensorType& type = graph_->type(fetch_[i]);
     if (type.batched) continue;
-    std::memcpy(outputs[i], workspace->value(use.plan->fetched(i)), static_cast<size_t>(type.size() * dtype_size(type.dtype)));
+    std::memcpy(outputs[i], workspace->value(use.plan->fetched(i)),
+                static_cast<size_t>(type.size() * dtype_size(type.dtype)));
   }
   workspace->check_status();
   use.pool->give_back(std::move(workspace));

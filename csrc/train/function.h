@@ -1,4 +1,5 @@
-// A graph with the tensors to fetch from it: prediction, evaluation, tests. Safe to run from many threads at once.
+// A graph with the tensors to fetch from it: prediction, evaluation, tests. Safe to run from many threads at
+// once.
 #pragma once
 
 #include <list>
@@ -12,17 +13,18 @@ namespace fastnn {
 
 class FASTNN_API Function {
  public:
-  Function(std::shared_ptr<const Graph> graph, std::vector<TensorId> fetch);
+  Function(std::shared_ptr<const Graph> graph, std::vector<TensorId> fetch,
+           Layout layout = Layout::automatic);
 
   const Graph& graph() const { return *graph_; }
   const std::vector<TensorId>& fetch() const { return fetch_; }
 
   /// Runs over `samples` rows, `batch_size` at a time (0: all at once).
   ///
-  /// outputs: one address for each fetched tensor. Batched ones get a row a sample. Unbatched ones get the last
-  /// batch's value.
+  /// outputs: one address for each fetched tensor. Batched ones get a row a sample. Unbatched ones get the
+  /// last batch's value. threads: 0 for as many as the work is worth.
   void run(const std::vector<BatchSource>& sources, int64_t samples, int64_t batch_size,
-           const std::vector<std::byte*>& outputs, uint64_t seed, uint64_t step);
+           const std::vector<std::byte*>& outputs, uint64_t seed, uint64_t step, int threads = 0);
 
   /// Plan for batches of up to `capacity` samples; made at first use, the last few are kept.
   std::shared_ptr<const Plan> plan(int64_t capacity);
@@ -37,6 +39,7 @@ class FASTNN_API Function {
 
   std::shared_ptr<const Graph> graph_;
   std::vector<TensorId> fetch_;
+  Layout layout_;
   std::mutex mutex_;
   std::list<Cached> plans_;  // most recently used first
 };

@@ -1,0 +1,118 @@
+"""Plain NumPy formulas in float64, written for clarity and independently of the kernels.
+
+Batched operands come with their batch dimension first. No speed is asked for: loops are welcome.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+Array = np.ndarray
+
+# -------------------------------------------------------------------------------- elementwise
+
+
+def _erf(x: Array) -> Array:
+    return np.vectorize(math.erf, otypes=["float64"])(x)
+
+
+def _softplus(x: Array) -> Array:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _sigmoid(x: Array) -> Array:
+    return np.where(x >= 0, 1 / (1 + np.exp(-np.abs(x))), np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x))))
+
+
+def activation(x: Array, kind: str = "linear", alpha: float | None = None) -> Array:
+    if alpha is None:
+        alpha = 0.2 if kind == "leaky_relu" else 1.0
+    if kind == "linear":
+        return x
+    if kind == "relu":
+        return np.maximum(x, 0)
+    if kind == "leaky_relu":
+        return np.where(x < 0, alpha * x, x)
+    if kind == "elu":
+        return np.where(x < 0, alpha * np.expm1(x), x)
+    if kind == "selu":
+        scale, slope = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+        return scale * np.where(x < 0, slope * np.expm1(x), x)
+    if kind == "celu":
+        return np.maximum(x, 0) + np.minimum(0, alpha * np.expm1(x / alpha))
+    if kind == "gelu":
+        return x * 0.5 * (1 + _erf(x / math.sqrt(2)))
+    if kind == "gelu_tanh":
+        return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    if kind == "silu":
+        return x * _sigmoid(x)
+    if kind == "mish":
+        return x * np.tanh(_softplus(x))
+    if kind == "sigmoid":
+        return _sigmoid(x)
+    if kind == "hard_sigmoid":
+        return np.clip(x + 3, 0, 6) / 6
+    if kind == "tanh":
+        return np.tanh(x)
+    if kind == "softplus":
+        return _softplus(x)
+    if kind == "softsign":
+        return x / (1 + np.abs(x))
+    if kind == "exponential":
+        return np.exp(x)
+    raise ValueError(kind)
+
+
+def add(a: Array, b: Array) -> Array:
+    return a + b
+
+
+# -------------------------------------------------------------------------------- dense
+
+
+def dense(x: Array, kernel: Array, bias: Array | None, activation: str = "linear") -> Array:
+    out = np.tensordot(x, kernel, axes=([-1], [0]))
+    if bias is not None:
+        out = out + bias
+    return globals()["activation"](out, activation)
+
+
+# -------------------------------------------------------------------------------- shapes and sums
+
+
+def reshape(x: Array, shape: Sequence[int]) -> Array:
+    return x.reshape(len(x), *shape)
+
+
+def fill(value: float = 0.0, shape: Sequence[int] = (), dtype: str = "float32") -> Array:
+    return np.full(tuple(shape), value, dtype)
+
+
+def sample_mean(x: Array) -> Array:
+    return x.mean(axis=0)
+
+
+def sample_sum(x: Array, dtype: str = "") -> Array:
+    return x.sum(axis=0)
+
+
+def broadcast_samples(value: Array, like: Array) -> Array:
+    return np.broadcast_to(value, like.shape)
+
+
+# -------------------------------------------------------------------------------- losses
+
+
+def sparse_softmax_cross_entropy(
+    logits: Array, labels: Array, label_smoothing: float = 0.0, ignore_index: int | None = None
+) -> Array:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    classes = logits.shape[-1]
+    ignored = np.zeros(labels.shape, bool) if ignore_index is None else labels == ignore_index
+    chosen = np.where(ignored, 0, labels).astype("int64")
+    target = np.eye(classes)[chosen] * (1 - label_smoothing) + label_smoothing / classes
+    return np.where(ignored, 0.0, -(target * log_p).sum(axis=-1))
