@@ -19,4 +19,5 @@ PYBIND11_MODULE(_core, module) {
   fastnn::bindings::bind_runtime(module);
   fastnn::bindings::bind_graph(module);
   fastnn::bindings::bind_function(module);
+  fastnn::bindings::bind_trainer(module);
 }

@@ -20,6 +20,7 @@ namespace fastnn {
 /// First data error that kernels of a run met. Read at the barrier, before anything is updated.
 struct Status {
   enum Code : uint32_t { ok = 0, id_out_of_range = 1, non_finite = 2 };
+  static constexpr uint32_t kInputNode = 0xFFFFFFFFu;  ///< `node` of a non-finite input; `limit` is its index
   std::atomic<uint32_t> code{0};
   uint32_t node = 0;
   int64_t sample = 0;  ///< index within the batch

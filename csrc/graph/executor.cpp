@@ -1,6 +1,7 @@
 #include "graph/executor.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "graph/backend.h"
@@ -116,6 +117,39 @@ void Workspace::fill_call(KernelCall& call, const Step& step, size_t index, cons
   call.status = const_cast<Status*>(&status_);
 }
 
+namespace {
+
+// Index of the first element that is NaN or Inf, or -1.
+int64_t first_nonfinite(const std::byte* data, DType type, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    const double value = type == DType::f64 ? reinterpret_cast<const double*>(data)[i]
+                                            : static_cast<double>(reinterpret_cast<const float*>(data)[i]);
+    if (!std::isfinite(value)) return i;
+  }
+  return -1;
+}
+
+}  // namespace
+
+void Workspace::look_for_nonfinite(const Step& step, const RunArguments& args, ThreadState& mine, int64_t first,
+                                   int64_t count) {
+  for (int32_t id : step.out) {
+    const PlanTensor& tensor = plan_->tensors()[static_cast<size_t>(id)];
+    if (!is_floating(tensor.type.dtype) || step.kind == StepKind::partial) continue;
+    const std::byte* data = tensor.space == Space::tile ? mine.base[static_cast<size_t>(id)] : address(tensor, args, mine, first);
+    const int64_t lanes = tensor.lanes;
+    const int64_t samples = tensor.type.batched ? (count + lanes - 1) / lanes * lanes : 1;
+    const int64_t found = first_nonfinite(data, tensor.type.dtype, samples * tensor.type.size());
+    if (found < 0) continue;
+    const double value = tensor.type.dtype == DType::f64 ? reinterpret_cast<const double*>(data)[found]
+                                                         : static_cast<double>(reinterpret_cast<const float*>(data)[found]);
+    const int64_t sample = tensor.type.batched ? found / (tensor.type.size() * lanes) * lanes + found % lanes : 0;
+    const bool input = step.kind == StepKind::gather;
+    status_.report(Status::non_finite, input ? Status::kInputNode : static_cast<uint32_t>(step.node), first + sample,
+                   value, input ? step.node : 0);
+  }
+}
+
 void Workspace::run_tile_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine,
                               int64_t first, int64_t count, int64_t shard) {
   const std::vector<PlanTensor>& tensors = plan_->tensors();
@@ -129,6 +163,7 @@ void Workspace::run_tile_step(const Step& step, size_t index, const RunArguments
                           source.augment == nullptr;
     if (in_place) {
       mine.base[static_cast<size_t>(id)] = const_cast<std::byte*>(source.data) + (args.first_row + first) * row_bytes;
+      if (args.find_nonfinite) look_for_nonfinite(step, args, mine, first, count);
       return;
     }
     GatherCall call;
@@ -147,6 +182,7 @@ void Workspace::run_tile_step(const Step& step, size_t index, const RunArguments
     call.epoch = args.epoch;
     call.scratch = mine.memory.data() + align_up(plan_->tile_bytes());
     kernel_table().gather(call);
+    if (args.find_nonfinite) look_for_nonfinite(step, args, mine, first, count);
     return;
   }
   View* views = mine.views.data() + first_view_[index];
@@ -177,6 +213,7 @@ void Workspace::run_tile_step(const Step& step, size_t index, const RunArguments
     }
   }
   step.kernel(call);
+  if (args.find_nonfinite) look_for_nonfinite(step, args, mine, first, count);
 }
 
 void Workspace::run_tiles(const Slot& slot, const RunArguments& args, int threads, ThreadState& mine, int thread) {
@@ -249,6 +286,7 @@ void Workspace::run_whole_step(const Step& step, size_t index, const RunArgument
   call.unit_begin = begin;
   call.unit_end = end;
   step.kernel(call);
+  if (args.find_nonfinite) look_for_nonfinite(step, args, mine, 0, args.samples);
 }
 
 void execute(Workspace& workspace, const RunArguments& args, Team& team, int thread) {

@@ -31,6 +31,7 @@ struct RunArguments {
   uint64_t seed = 0;
   uint64_t step = 0;
   uint64_t epoch = 0;
+  bool find_nonfinite = false;  ///< look at every output and report the first NaN or Inf (slow; one thread)
 };
 
 class FASTNN_API Workspace {
@@ -62,6 +63,7 @@ class FASTNN_API Workspace {
                      int64_t count, int64_t shard);
   void run_whole_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine, int threads,
                       int thread);
+  void look_for_nonfinite(const Step& step, const RunArguments& args, ThreadState& mine, int64_t first, int64_t count);
   void combine(const Step& step, const RunArguments& args, int64_t begin, int64_t end);
   std::byte* address(const PlanTensor& asked, const RunArguments& args, ThreadState& mine, int64_t first) const;
   void fill_call(KernelCall& call, const Step& step, size_t index, const RunArguments& args, ThreadState& mine) const;
