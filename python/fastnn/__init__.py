@@ -6,20 +6,46 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import callbacks, datasets, utils
-    from ._core import __version__
+    from . import activations, callbacks, config, datasets, layers, models, utils
+    from ._core import __version__, num_threads, set_num_threads
+    from .layers import Input
+    from .models import Model, Sequential
 
-__all__ = ["__version__", "callbacks", "datasets", "utils"]
+_MODULES = ("activations", "callbacks", "config", "datasets", "layers", "models", "utils")
+_NAMES = {
+    "Input": "layers",
+    "Model": "models",
+    "Sequential": "models",
+    "__version__": "_core",
+    "num_threads": "_core",
+    "set_num_threads": "_core",
+}
+
+__all__ = [
+    "Input",
+    "Model",
+    "Sequential",
+    "__version__",
+    "activations",
+    "callbacks",
+    "config",
+    "datasets",
+    "layers",
+    "models",
+    "num_threads",
+    "set_num_threads",
+    "utils",
+]
 
 
 def __getattr__(name: str) -> Any:
     # Submodules are imported at first use, so that `import fastnn` costs little more than NumPy.
-    if name == "__version__":
-        from ._core import __version__
-
-        return __version__
-    if name in __all__:
+    if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
+    if name in _NAMES:
+        value = getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -1,0 +1,56 @@
+"""Looking things up by name, and offering the nearest where there is none."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known names come closest: ``"; did you mean 'relu'?"``, or list all of them.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    known : iterable of str
+
+    Returns
+    -------
+    str
+        To be put at the end of a message.
+
+    Examples
+    --------
+    >>> from fastnn._names import nearest
+    >>> nearest("rellu", ["relu", "tanh"])
+    "; did you mean 'relu'?"
+    """
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)
+    if close:
+        return f"; did you mean {' or '.join(repr(c) for c in close)}?"
+    return f"; known are {', '.join(names)}"
+
+
+def snake_case(name: str) -> str:
+    """Turn a class name into a layer's default name: ``MaxPooling2D`` into ``max_pooling2d``.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from fastnn._names import snake_case
+    >>> snake_case("BatchNormalization"), snake_case("Conv2D"), snake_case("ReLU")
+    ('batch_normalization', 'conv2d', 're_lu')
+    """
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

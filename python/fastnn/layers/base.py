@@ -1,0 +1,511 @@
+"""The base class of all layers."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastnn import _core, config
+from fastnn._names import nearest
+from fastnn.layers._parts import constraints, initializers, regularizers
+from fastnn.layers.context import BuildContext, current
+from fastnn.layers.input_spec import InputSpec
+from fastnn.layers.naming import unique_name
+from fastnn.layers.serialization import plain
+from fastnn.layers.weight import Weight
+from fastnn.tensor import Shape, Tensor
+
+_KEPT_FUNCTIONS = 4
+
+
+class Layer:
+    """A description of a computation with weights of its own.
+
+    A subclass creates weights in `build` with `add_weight`, once it knows its input's shape, and computes
+    in `call` with other layers and `fastnn.tensor.apply`.
+
+    Parameters
+    ----------
+    activity_regularizer : str, Regularizer or None
+        Penalty on the outputs, added to the loss: the mean over samples.
+    trainable : bool, default True
+        Whether the optimizer may change the weights.
+    dtype : {"float32", "float64"}, optional
+        Type of weights and arithmetic; by default `fastnn.config.floatx()`.
+    name : str, optional
+        By default the class's name and a number.
+    **kwargs
+        ``input_shape``, without the dimension of samples, or ``input_dim``, where the layer is the first
+        of a `Sequential`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import Layer
+    >>> from fastnn.tensor import apply
+    >>> class Scale(Layer):
+    ...     def build(self, input_shape):
+    ...         self.kernel = self.add_weight((input_shape[-1], 1), "ones", name="kernel")
+    ...     def call(self, inputs):
+    ...         return apply("dense", [inputs, self.kernel, None])
+    >>> Scale()(np.array([[1.0, 2.0]], dtype="float32"))
+    array([[3.]], dtype=float32)
+    """
+
+    input_spec: InputSpec | None = None
+    integer_inputs = False  # whether inputs are ids (int32) and not numbers to compute with
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kind = type(self).__name__
+        if name is None:
+            name = unique_name(kind)
+        if not isinstance(name, str) or not name or "/" in name:
+            raise ValueError(f"{kind}: name must be a string that is not empty and has no '/', got {name!r}")
+        self.name = name
+        self.dtype = config.floatx() if dtype is None else config.check_floating(self.label, dtype)
+        self.built = False
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self._trainable = bool(trainable)
+        self._store = _core.Store()
+        self._weights: list[Weight] = []
+        self._functions: dict[Any, Any] = {}
+        self._lock = threading.RLock()
+        self._declared_input_shape = _declared_shape(self.label, kwargs)
+        if kwargs:
+            unknown = next(iter(kwargs))
+            raise TypeError(
+                f"{self.label}: unknown argument '{unknown}'{nearest(unknown, arguments(type(self)))}"
+            )
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in cls.__dict__:
+            cls.build = _marking_built(cls.build)  # type: ignore[method-assign]
+
+    # Building ------------------------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        """Class and name, as messages show them: ``Dense 'head'``."""
+        return f"{type(self).__name__} '{self.name}'"
+
+    @property
+    def input_dtype(self) -> str:
+        """Type that inputs are converted to where they come from arrays."""
+        return "int32" if self.integer_inputs else self.dtype
+
+    def build(self, input_shape: Any) -> None:
+        """Create the weights for inputs of this shape, whose first dimension is None.
+
+        Layers without weights need not override it.
+        """
+        self.built = True
+
+    def add_weight(
+        self,
+        shape: Any = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> Weight:
+        """Create a weight, to be called in `build`.
+
+        Parameters
+        ----------
+        shape : tuple of int, default ()
+        initializer : str or Initializer, default "glorot_uniform"
+        dtype : optional
+            The layer's by default.
+        trainable : bool, default True
+            False makes it state, to be changed by `BuildContext.assign` only.
+        regularizer, constraint : str, object or None
+        name : str, optional
+
+        Returns
+        -------
+        Weight
+        """
+        if isinstance(shape, str):  # the older order of arguments
+            shape, name = kwargs.pop("shape", ()), shape
+        if kwargs:
+            known = inspect.signature(Layer.add_weight).parameters
+            unknown = next(iter(kwargs))
+            raise TypeError(f"{self.label}: add_weight has no argument '{unknown}'{nearest(unknown, known)}")
+        if name is None:
+            taken = {w.name for w in self._weights}
+            name = next(
+                n for i in range(len(taken) + 1) if (n := f"weight_{i}" if i else "weight") not in taken
+            )
+        extents = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+        if any(n is None for n in extents):
+            raise ValueError(f"{self.label}: weight '{name}' needs a fixed shape, got {extents}")
+        extents = tuple(int(n) for n in extents)
+        kind = self.dtype if dtype is None else config.check_floating(self.label, dtype)
+        initial = initializers.get("glorot_uniform" if initializer is None else initializer)
+        weight = Weight(
+            self._store,
+            name,
+            extents,
+            kind,
+            self,
+            trainable=trainable,
+            is_state=not trainable,
+            regularizer=regularizers.get(regularizer),
+            constraint=constraints.get(constraint),
+        )
+        values = np.asarray(initial(extents, kind))
+        self._store.add(name, list(extents), kind, is_state=not trainable)
+        weight.assign(values)
+        self._weights.append(weight)
+        return weight
+
+    # Calling -------------------------------------------------------------------------------------
+
+    def call(self, inputs: Any) -> Any:
+        """Compute outputs from inputs, both tensors; takes ``training`` too if it matters."""
+        raise NotImplementedError(f"{self.label}: the class has no method call(self, inputs)")
+
+    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
+        """Apply the layer to a tensor, or at once to an array with a row a sample."""
+        leaves = list(_leaves(inputs))
+        if not any(isinstance(leaf, Tensor) for leaf in leaves):
+            return self._call_on_arrays(inputs, bool(training))
+        for leaf in leaves:
+            if not isinstance(leaf, Tensor):
+                raise TypeError(
+                    f"{self.label}: all inputs must be tensors, or all arrays, got {type(leaf).__name__} among tensors"
+                )
+        if leaves[0].graph is None:
+            return self._declare(inputs, leaves, training)
+        return self._call_in_graph(inputs, training)
+
+    def _call_in_graph(self, inputs: Any, training: bool | None) -> Any:
+        context = current(self.label)
+        shapes = _map(lambda t: t.shape, inputs)
+        if not self.built:
+            self._check(shapes)
+            with self._lock:
+                if not self.built:
+                    self.build(shapes)
+        self._check(shapes)
+        for leaf in _leaves(inputs):
+            if leaf.dtype in ("float32", "float64") and leaf.dtype != self.dtype:
+                raise TypeError(
+                    f"{self.label}: computes in {self.dtype}, but its input {leaf.name!r} is {leaf.dtype}. "
+                    "Give all layers of a model the same dtype."
+                )
+        outer = context.training
+        context.training = outer if training is None else bool(training)
+        context.enter(self.label)
+        try:
+            arguments = {"training": context.training} if _takes_training(type(self)) else {}
+            outputs = self.call(inputs, **arguments)
+            for leaf in _leaves(outputs):
+                if not isinstance(leaf, Tensor):
+                    found = "nothing" if leaf is None else f"a {type(leaf).__name__}"
+                    raise TypeError(f"{self.label}: call must return tensors, but it returned {found}")
+                if self.activity_regularizer is not None:
+                    context.penalties.append(self.activity_regularizer.activity(leaf))
+        finally:
+            context.leave()
+            context.training = outer
+        return outputs
+
+    def _check(self, shapes: Any) -> None:
+        spec = self.input_spec
+        if spec is not None:
+            if not isinstance(shapes, tuple) or (shapes and isinstance(shapes[0], (tuple, list))):
+                raise ValueError(f"{self.label}: expected one input, got {len(shapes)}")
+            spec.check(self.label, shapes)
+
+    def _declare(self, inputs: Any, leaves: list[Any], training: bool | None) -> Any:
+        """Call the layer in a graph that is thrown away: builds it, checks, finds the outputs' shapes."""
+        with BuildContext() as context:
+            outputs = self._call_in_graph(
+                _map(lambda t: context.placeholder(t, self.input_dtype), inputs), training
+            )
+        number = iter(range(len(list(_leaves(outputs)))))
+        return _map(
+            lambda t: Tensor(t.shape, t.dtype, self.name, origin=(self, tuple(leaves), next(number))), outputs
+        )
+
+    def _call_on_arrays(self, inputs: Any, training: bool) -> Any:
+        from fastnn.data_adapter import as_rows
+
+        arrays = _map(lambda value: as_rows(value, f"{self.label}: input"), inputs)
+        leaves = list(_leaves(arrays))
+        flags = tuple(layer.trainable for layer in self._flatten_layers())
+        key = (tuple(a.shape[1:] for a in leaves), training, flags)
+        with self._lock:
+            made = self._functions.get(key)
+            if made is None:
+                with BuildContext(training=training) as context:
+                    declared = _map(lambda a: Tensor((None, *a.shape[1:]), str(a.dtype), "input"), arrays)
+                    outputs = self._call_in_graph(
+                        _map(lambda t: context.placeholder(t, self.input_dtype), declared), training
+                    )
+                fetch = [t.id for t in _leaves(outputs)] + [value.id for _, value in context.updates]
+                made = (_core.Function(context.graph, fetch), outputs, [w for w, _ in context.updates])
+                self._functions[key] = made
+                if len(self._functions) > _KEPT_FUNCTIONS:
+                    del self._functions[next(iter(self._functions))]
+        function, outputs, states = made
+        results = iter(function.run(leaves))
+        values = _map(lambda _: np.asarray(next(results)), outputs)
+        for weight in states:
+            weight.assign(next(results))
+        return values
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the output's shape for an input's; dimensions of samples are None."""
+        layer = self if self.built else type(self).from_config(self.get_config())
+        shape = batch_shape(self.label, input_shape)
+        return _map(lambda t: t.shape, layer._declare(Tensor(shape, self.dtype, "input"), [], None))
+
+    # Weights -------------------------------------------------------------------------------------
+
+    def _sublayers(self) -> list[Layer]:
+        """Layers among the attributes, and in lists, tuples and dicts of them, in order."""
+        found: dict[int, Layer] = {}
+        for name, value in vars(self).items():
+            if name != "_functions":
+                for leaf in _leaves(value):
+                    if isinstance(leaf, Layer) and leaf is not self:
+                        found.setdefault(id(leaf), leaf)
+        return list(found.values())
+
+    def _flatten_layers(self) -> list[Layer]:
+        """Return this layer and all within it, each once."""
+        seen: dict[int, Layer] = {}
+
+        def visit(layer: Layer) -> None:
+            if id(layer) not in seen:
+                seen[id(layer)] = layer
+                for inner in layer._sublayers():
+                    visit(inner)
+
+        visit(self)
+        return list(seen.values())
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the optimizer may change the weights; setting it sets the layers within, too."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._flatten_layers():
+            layer._trainable = bool(value)
+
+    @property
+    def weights(self) -> list[Weight]:
+        """All weights: the layer's own, parameters first, then those of the layers within."""
+        found: list[Weight] = []
+        for layer in self._flatten_layers():
+            found += sorted(layer._weights, key=lambda w: w.is_state)
+        return found
+
+    @property
+    def trainable_weights(self) -> list[Weight]:
+        """Weights that the optimizer may change; none if the layer is frozen."""
+        return [w for w in self.weights if w.trainable] if self._trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[Weight]:
+        """State, and parameters that are frozen."""
+        trainable = {id(w) for w in self.trainable_weights}
+        return [w for w in self.weights if id(w) not in trainable]
+
+    @property
+    def losses(self) -> list[float]:
+        """Present values of the weights' penalties."""
+        return [float(w.regularizer(w.numpy())) for w in self.trainable_weights if w.regularizer is not None]
+
+    def _require_built(self, what: str) -> None:
+        if not self.built:
+            raise ValueError(
+                f"{self.label}: {what} needs its weights, and it is not built yet: "
+                "give an input shape, call `build`, or call it on data first"
+            )
+
+    def get_weights(self) -> list[npt.NDArray[Any]]:
+        """Return copies of all weights, in the order of `weights`."""
+        return [w.numpy() for w in self.weights]
+
+    def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
+        """Set all weights, in the order of `weights`.
+
+        Raises
+        ------
+        ValueError
+            If number or shapes differ; nothing is changed then.
+        """
+        own = self.weights
+        given = list(weights)
+        if given and not own:
+            self._require_built("set_weights")
+        if len(given) != len(own):
+            raise ValueError(
+                f"{self.label}: set_weights got {len(given)} arrays, but there are {len(own)} weights"
+                f" ({', '.join(f'{w.path} {w.shape}' for w in own[:8])}{', …' if len(own) > 8 else ''})"
+            )
+        arrays = [np.asarray(value) for value in given]
+        for weight, array in zip(own, arrays):
+            weight.check(array)
+        for weight, array in zip(own, arrays):
+            weight.assign(array)
+
+    def count_params(self) -> int:
+        """Return the number of elements of all weights."""
+        self._require_built("count_params")
+        return sum(w.size for w in self.weights)
+
+    # Configuration -------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make a layer like this one, as plain values.
+
+        The constructor's arguments are taken from attributes of the same names.
+        """
+        result: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        if self.activity_regularizer is not None:
+            result["activity_regularizer"] = plain(self.activity_regularizer)
+        for name in arguments(type(self)):
+            if name in ("name", "trainable", "dtype", "activity_regularizer", *_SHAPES):
+                continue
+            if not hasattr(self, name):
+                raise NotImplementedError(
+                    f"{self.label}: argument '{name}' is kept in no attribute of that name; override get_config"
+                )
+            result[name] = plain(getattr(self, name))
+        return result
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """Make a layer from what `get_config` returned."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name!r} built={self.built}>"
+
+
+_SHAPES = ("input_shape", "input_dim")
+
+
+def arguments(cls: type) -> list[str]:
+    """Return the names of a layer class's constructor's arguments, its bases' included."""
+    names: dict[str, None] = {}
+    for base in cls.__mro__:
+        if "__init__" not in vars(base) or base is object:
+            continue
+        parameters = inspect.signature(base.__init__).parameters.values()  # type: ignore[misc]
+        for p in list(parameters)[1:]:
+            if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
+                names.setdefault(p.name)
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break  # nothing is passed on to the bases
+    return [*names, *(s for s in _SHAPES if s not in names)]
+
+
+@functools.cache
+def _takes_training(cls: type[Layer]) -> bool:
+    parameters = inspect.signature(cls.call).parameters
+    return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def _marking_built(build: Callable[..., None]) -> Callable[..., None]:
+    """Check the shape that `build` gets and note that it has run."""
+
+    @functools.wraps(build)
+    def wrapper(self: Layer, input_shape: Any) -> None:
+        build(self, batch_shape(self.label, input_shape))
+        self.built = True
+
+    return wrapper
+
+
+def batch_shape(label: str, shape: Any) -> Any:
+    """Return a shape as a tuple that begins with None; lists and dicts of shapes likewise."""
+    if isinstance(shape, dict):
+        return {key: batch_shape(label, value) for key, value in shape.items()}
+    if isinstance(shape, (tuple, list)) and shape and isinstance(shape[0], (tuple, list, dict)):
+        return [batch_shape(label, value) for value in shape]
+    try:
+        extents = tuple(shape)
+    except TypeError:
+        raise TypeError(f"{label}: expected an input shape such as (None, 784), got {shape!r}") from None
+    if not extents:
+        raise ValueError(f"{label}: the input shape must begin with the dimension of samples, got ()")
+    return (None, *check_extents(label, "input shape", extents[1:], extents))
+
+
+def check_extents(label: str, what: str, extents: Sequence[Any], whole: Any) -> tuple[int, ...]:
+    """Return extents as ints of at least 1."""
+    for extent in extents:
+        if extent is None:
+            raise ValueError(
+                f"{label}: {what} {tuple(whole)} must be fixed in all dimensions but that of samples"
+            )
+        if isinstance(extent, bool) or not isinstance(extent, (int, np.integer)):
+            raise TypeError(f"{label}: {what} must hold integers, got {tuple(whole)}")
+        if extent < 1:
+            raise ValueError(f"{label}: {what} {tuple(whole)} must have extents of at least 1")
+    return tuple(int(extent) for extent in extents)
+
+
+def _declared_shape(label: str, kwargs: dict[str, Any]) -> Shape | None:
+    """Take input_shape= or input_dim= out of a constructor's arguments."""
+    shape = kwargs.pop("input_shape", None)
+    if "input_dim" in kwargs:
+        dim = kwargs.pop("input_dim")
+        shape = (dim,) if shape is None and dim is not None else shape
+    if shape is None:
+        return None
+    extents = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    return (None, *check_extents(label, "input_shape", extents, extents))
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _leaves(inner)
+    elif isinstance(value, (list, tuple)) and not _is_array_list(value):
+        for inner in value:
+            yield from _leaves(inner)
+    else:
+        yield value
+
+
+def _map(function: Callable[[Any], Any], value: Any) -> Any:
+    """Apply a function to each leaf of a value that may be a list, tuple or dict."""
+    if isinstance(value, dict):
+        return {key: _map(function, inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)) and not _is_array_list(value):
+        return type(value)(_map(function, inner) for inner in value)
+    return function(value)
+
+
+def _is_array_list(value: Sequence[Any]) -> bool:
+    """Whether a list is an array written out in Python numbers."""
+    inner: Any = value
+    while isinstance(inner, (list, tuple)) and inner:
+        inner = inner[0]
+    return isinstance(inner, (int, float, np.generic))

@@ -1,0 +1,111 @@
+"""What is collected while layers add their ops to a graph."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from fastnn import _core
+from fastnn.tensor import Tensor, graph_input, graph_tensor
+
+if TYPE_CHECKING:
+    from fastnn.layers.weight import Weight
+
+_active = threading.local()
+
+
+class BuildContext:
+    """A graph under construction, and what the layers leave for the trainer.
+
+    Parameters
+    ----------
+    graph : Graph
+    training : bool, default False
+        Whether layers should behave as in training (dropout, batch statistics).
+
+    Attributes
+    ----------
+    inputs, outputs : list of Tensor
+        The model's, set by `Model.trace`.
+    weights : list of (Weight, Tensor)
+        All that were used, in the order of first use.
+    updates : list of (Weight, Tensor)
+        State and the value that it takes at the end of a training step.
+    penalties : list of Tensor
+        float64 scalars to be added to the loss: regularizers of weights and activations.
+    """
+
+    def __init__(self, graph: _core.Graph | None = None, training: bool = False) -> None:
+        self.graph = _core.Graph() if graph is None else graph
+        self.training = training
+        self.inputs: list[Tensor] = []
+        self.outputs: list[Tensor] = []
+        self.weights: list[tuple[Weight, Tensor]] = []
+        self.updates: list[tuple[Weight, Tensor]] = []
+        self.penalties: list[Tensor] = []
+        self._scopes: list[str] = []
+        self._used: dict[int, Tensor] = {}
+
+    @property
+    def scope(self) -> str:
+        """The layer that is being called, as it appears in messages."""
+        return self._scopes[-1] if self._scopes else ""
+
+    def enter(self, label: str) -> None:
+        """Begin a layer's call."""
+        self._scopes.append(label)
+
+    def leave(self) -> None:
+        """End a layer's call."""
+        self._scopes.pop()
+
+    def use(self, weight: Weight) -> Tensor:
+        """Return the tensor of a weight, added to the graph (and its penalty with it) at first use."""
+        known = self._used.get(id(weight))
+        if known is None:
+            known = graph_tensor(self.graph, self.graph.parameter(weight.store, weight.name), weight.path)
+            self._used[id(weight)] = known
+            self.weights.append((weight, known))
+            if weight.regularizer is not None and weight.trainable:
+                self.penalties.append(weight.regularizer(known))
+        return known
+
+    def placeholder(self, tensor: Tensor, dtype: str) -> Tensor:
+        """Add an input that stands for a tensor without a graph.
+
+        An `Input` takes the dtype that its first layer computes in, for the batcher converts anyway.
+        """
+        kind = dtype if tensor.origin is None else tensor.dtype
+        made = graph_input(self.graph, tensor.shape, kind, tensor.name or "input")
+        self.inputs.append(made)
+        return made
+
+    def assign(self, weight: Weight, value: Tensor) -> None:
+        """Let a training step end with `value` in a state."""
+        if not weight.is_state:
+            raise ValueError(
+                f"{self.scope}: weight '{weight.name}' is a parameter, only state can be assigned"
+            )
+        self.updates.append((weight, value))
+
+    def __enter__(self) -> BuildContext:
+        stack: list[Any] = _active.__dict__.setdefault("stack", [])
+        stack.append(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _active.stack.pop()
+
+
+def current(what: str) -> BuildContext:
+    """Return this thread's innermost context; `what` is told if there is none."""
+    stack = getattr(_active, "stack", None)
+    if not stack:
+        raise RuntimeError(
+            f"{what}: no graph is being built; call the layer or model on a tensor or an array"
+        )
+    context: BuildContext = stack[-1]
+    return context

@@ -1,0 +1,13 @@
+"""Models: layers put together, and ready ones.
+
+Examples
+--------
+>>> import fastnn
+>>> fastnn.models.Sequential([fastnn.layers.Dense(3)]).built
+False
+"""
+
+from fastnn.models.base import Model
+from fastnn.models.sequential import Sequential
+
+__all__ = ["Model", "Sequential"]

@@ -1,0 +1,253 @@
+"""What all models share: tracing, prediction, summary."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastnn import _core, data_adapter
+from fastnn._names import nearest
+from fastnn.callbacks import CallbackList
+from fastnn.layers._arguments import positive
+from fastnn.layers.base import Layer
+from fastnn.layers.context import BuildContext
+from fastnn.progress import make_progress
+from fastnn.tensor import Shape
+
+Array = npt.NDArray[Any]
+Runs = Iterator[tuple[Callable[[], list[Array]], int]]
+
+_DEFAULT_BATCH = 1024
+_LONGEST_RUN = 0.1  # seconds between looks at the keyboard and the progress bar
+
+
+class Model(Layer):
+    """Base of all models: a layer that can be traced into a graph by itself.
+
+    Parameters
+    ----------
+    name : str, optional
+    **kwargs
+        Those of `Layer`.
+
+    Attributes
+    ----------
+    structure_version : int
+        Grows whenever layers come or go, so that what was made of the old structure can be thrown away.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> issubclass(fastnn.Sequential, fastnn.Model)
+    True
+    """
+
+    def __init__(self, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.structure_version = 0
+        self._prediction: tuple[int, _core.Function] | None = None
+
+    # Structure -----------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers that the model is made of, in order."""
+        return self._sublayers()
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return a layer by its name or its index.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer, or not exactly one of `name` and `index` is given.
+        """
+        layers = self.layers
+        if (name is None) == (index is None):
+            raise ValueError(f"{self.label}: get_layer takes either a name or an index")
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ValueError(f"{self.label}: no layer {index}, there are {len(layers)}")
+            return layers[index]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(
+            f"{self.label}: no layer named {name!r}{nearest(str(name), [x.name for x in layers])}"
+        )
+
+    def input_shapes(self) -> list[Shape]:
+        """Return the shapes of the inputs, each beginning with None; the model must be built."""
+        raise NotImplementedError
+
+    def layer_output_shapes(self) -> list[Shape | None]:
+        """Return each layer's output shape; None where it is not known."""
+        return [None] * len(self.layers)
+
+    def trace(self, training: bool = False) -> BuildContext:
+        """Make a graph of the model.
+
+        Parameters
+        ----------
+        training : bool, default False
+
+        Returns
+        -------
+        BuildContext
+            With graph, inputs, outputs, weights, updates and penalties.
+        """
+        raise NotImplementedError
+
+    def summary(self, line_length: int | None = None, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Print a table of the layers, their output shapes and numbers of parameters.
+
+        Parameters
+        ----------
+        line_length : int, optional
+            Width of the table.
+        print_fn : callable, optional
+            Gets the whole table as a string, instead of `print`.
+        """
+        from fastnn.models.summary import summary_text
+
+        (print_fn or print)(summary_text(self, line_length))
+
+    # Prediction ----------------------------------------------------------------------------------
+
+    def _input_arrays(self, x: Any) -> list[Array]:
+        """Arrays for the model's inputs, checked; builds the model if that is still to be done."""
+        array = data_adapter.as_rows(x, f"{self.label}: x")
+        if not self.built:
+            self.build((None, *array.shape[1:]) if array.ndim > 1 else (None, 1))
+        (shape,) = self.input_shapes()
+        return [data_adapter.match_shape(array, shape, self.label, "x")]
+
+    def _prediction_function(self) -> _core.Function:
+        with self._lock:
+            if self._prediction is None or self._prediction[0] != self.structure_version:
+                context = self.trace(training=False)
+                function = _core.Function(context.graph, [t.id for t in context.outputs])
+                self._prediction = (self.structure_version, function)
+            return self._prediction[1]
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Return the outputs for one batch, computed at once.
+
+        Parameters
+        ----------
+        x : array_like
+
+        Returns
+        -------
+        numpy.ndarray
+        """
+        arrays = self._input_arrays(x)
+        return _single(self._prediction_function().run(arrays))
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """Return the outputs for all samples.
+
+        Parameters
+        ----------
+        x : array_like or iterable of batches
+            What `fit` takes; targets in the batches of an iterable are left aside.
+        batch_size : int, optional
+            Samples that are computed together; the default suits most models. The result does not depend
+            on it but for rounding.
+        verbose : {0, 1, 2, "auto"}, default "auto"
+            1 shows a progress bar, 2 a line, 0 nothing.
+        steps : int, optional
+            Number of batches after which to stop.
+        callbacks : list of Callback, optional
+
+        Returns
+        -------
+        numpy.ndarray
+            With a row a sample.
+
+        Raises
+        ------
+        ValueError
+            If the data are empty or do not fit the model.
+        TypeError
+            If they are not numbers.
+        """
+        batch_size = None if batch_size is None else positive(self.label, "batch_size", batch_size)
+        steps = None if steps is None else positive(self.label, "steps", steps)
+        hooks = CallbackList(callbacks, model=self)
+        if data_adapter.is_batches(x):
+            if batch_size is not None:
+                raise ValueError(
+                    f"{self.label}: batch_size must not be given where x is an iterable of batches"
+                )
+            total = steps if steps is not None else _length(x)
+            runs = self._runs_over_batches(x, steps)
+        else:
+            arrays = self._input_arrays(x)
+            size = min(batch_size or _DEFAULT_BATCH, len(arrays[0]))
+            if steps is not None:
+                arrays = [a[: steps * size] for a in arrays]
+            total = -(-len(arrays[0]) // size)
+            runs = self._runs_over_arrays(arrays, size, hooks.needs_predict_batches)
+        hooks.set_params({"steps": total, "verbose": verbose})
+        parts: list[list[Array]] = []
+        done = 0
+        with make_progress(verbose, steps=total) as progress:
+            progress.begin_epoch(0)
+            hooks.on_predict_begin()
+            for run, count in runs:
+                if hooks.needs_predict_batches:
+                    hooks.on_predict_batch_begin(done)
+                parts.append(run())
+                if hooks.needs_predict_batches:
+                    hooks.on_predict_batch_end(done, {"outputs": _single(parts[-1])})
+                done += count
+                progress.update(done)
+            if not parts:
+                raise ValueError(f"{self.label}: x gave no batches")
+            progress.end_epoch({}, steps=done)
+        hooks.on_predict_end()
+        return _single([column[0] if len(column) == 1 else np.concatenate(column) for column in zip(*parts)])
+
+    def _runs_over_arrays(self, arrays: list[Array], size: int, single: bool) -> Runs:
+        """Runs over ever more batches at once, as long as they take next to no time."""
+        function = self._prediction_function()
+        first, count, samples = 0, 1, len(arrays[0])
+        while first < samples:
+            last = min(first + count * size, samples)
+            rows = [a[first:last] for a in arrays]
+            began = time.perf_counter()
+            yield (lambda rows=rows: function.run(rows, size)), -(-(last - first) // size)  # type: ignore[misc]
+            took = time.perf_counter() - began
+            if not single and took < _LONGEST_RUN / 2:
+                count *= 4 if took < _LONGEST_RUN / 8 else 2
+            first = last
+
+    def _runs_over_batches(self, x: Any, steps: int | None) -> Runs:
+        for number, batch in enumerate(data_adapter.iterate_batches(x)):
+            if steps is not None and number >= steps:
+                return
+            arrays = self._input_arrays(data_adapter.split_batch(batch, f"{self.label}: x")[0])
+            yield (lambda arrays=arrays: self._prediction_function().run(arrays)), 1  # type: ignore[misc]
+
+
+def _single(values: list[Array]) -> Any:
+    return values[0] if len(values) == 1 else values
+
+
+def _length(x: Any) -> int | None:
+    try:
+        return len(x)
+    except TypeError:
+        return None

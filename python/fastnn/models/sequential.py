@@ -1,0 +1,244 @@
+"""A model whose layers follow each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fastnn.layers.base import Layer
+from fastnn.layers.context import BuildContext
+from fastnn.layers.input import InputLayer
+from fastnn.layers.serialization import deserialize, serialize
+from fastnn.models.base import Model
+from fastnn.tensor import Shape, Tensor
+
+
+class Sequential(Model):
+    """A model whose layers follow each other.
+
+    The input's shape comes from `Input` as the first entry, from the first layer's ``input_shape=``, from
+    `build`, or from the first data. Weights are made as soon as it is known.
+
+    Parameters
+    ----------
+    layers : iterable of Layer, optional
+    trainable : bool, default True
+        Whether the optimizer may change the weights.
+    name : str, optional
+
+    Examples
+    --------
+    >>> import numpy as np, fastnn
+    >>> from fastnn import layers
+    >>> model = fastnn.Sequential([layers.Input(shape=(2,)), layers.Dense(4, activation="tanh"), layers.Dense(1)])
+    >>> model.predict(np.zeros((5, 2)), verbose=0).shape
+    (5, 1)
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Any] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self._input: InputLayer | None = None
+        self._members: list[Layer] = []
+        self._declared: list[Tensor] = []  # input and every layer's output, once the input's shape is known
+        if layers is not None:
+            if isinstance(layers, (Layer, Tensor)):
+                raise TypeError(
+                    f"{self.label}: expected a list of layers, got a single {type(layers).__name__}"
+                )
+            for layer in layers:
+                self.add(layer)
+        if not trainable:
+            self.trainable = False
+
+    def add(self, layer: Any) -> None:
+        """Put a layer at the end.
+
+        Parameters
+        ----------
+        layer : Layer or Input
+
+        Raises
+        ------
+        TypeError
+            If it is not a layer.
+        ValueError
+            If its name is taken, or it does not fit what comes before it.
+        """
+        if isinstance(layer, Tensor):
+            if layer.graph is not None or layer.origin is not None:
+                raise ValueError(
+                    f"{self.label}: only a layer or an Input can be added, got the output of a layer"
+                )
+            layer = InputLayer(layer.shape[1:], dtype=layer.dtype, name=layer.name)
+        if isinstance(layer, type) and issubclass(layer, Layer):
+            raise TypeError(
+                f"{self.label}: got the class {layer.__name__}, expected a layer: {layer.__name__}(...)"
+            )
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{self.label}: expected a layer, got {layer!r}")
+        if isinstance(layer, InputLayer):
+            if self._members or self._input is not None:
+                raise ValueError(f"{self.label}: an Input can only come first, and only once")
+            self._input = layer
+            self._changed()
+            return
+        if any(inner is self for inner in layer._flatten_layers()):
+            raise ValueError(f"{self.label}: a model cannot contain itself")
+        if any(layer.name == member.name for member in self._members):
+            raise ValueError(
+                f"{self.label}: there is already a layer named '{layer.name}'. Names must differ within a model, "
+                "and a layer cannot be added twice."
+            )
+        if not self._members and self._input is None and layer._declared_input_shape is not None:
+            self._input = InputLayer(layer._declared_input_shape[1:])
+        if not self._declared and self._input is not None:
+            self._declared = [self._input.tensor()]
+        if self._declared:
+            self._declared.append(layer(self._declared[-1]))
+        self._members.append(layer)
+        self._changed()
+
+    def pop(self) -> Layer:
+        """Take the last layer away and return it.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        if not self._members:
+            raise ValueError(f"{self.label}: there is no layer to pop")
+        layer = self._members.pop()
+        if self._declared:
+            self._declared.pop()
+        self._changed()
+        return layer
+
+    def _changed(self) -> None:
+        self.structure_version += 1
+        self._functions.clear()
+        if self._members:
+            self.dtype = self._members[0].dtype
+        self.built = bool(self._declared) and bool(self._members)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, in order; an `Input` does not count."""
+        return list(self._members)
+
+    def _sublayers(self) -> list[Layer]:
+        return list(self._members)
+
+    @property
+    def input_dtype(self) -> str:
+        """Type that inputs are converted to: what the first layer takes."""
+        return self._members[0].input_dtype if self._members else self.dtype
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create all weights.
+
+        Parameters
+        ----------
+        input_shape : tuple
+            With the dimension of samples first: (None, 28, 28, 1). None if it is known already.
+
+        Raises
+        ------
+        ValueError
+            If there are no layers, or the shape does not fit them.
+        """
+        if not self._members:
+            raise ValueError(f"{self.label}: there are no layers; add some first")
+        if self._declared:
+            if input_shape is not None and input_shape != self._declared[0].shape:
+                raise ValueError(
+                    f"{self.label}: is built for inputs of shape {self._declared[0].shape}, got {input_shape}"
+                )
+            return
+        if input_shape is None:
+            raise ValueError(f"{self.label}: build needs an input shape, such as (None, 784)")
+        declared = [Tensor(input_shape, self.dtype, "input")]
+        for layer in self._members:
+            declared.append(layer(declared[-1]))
+        self._input = InputLayer(input_shape[1:])
+        self._declared = declared
+        self._changed()
+
+    def call(self, inputs: Tensor) -> Any:
+        """Apply all layers, one after the other."""
+        for layer in self._members:
+            inputs = layer(inputs)
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the output's shape for an input's."""
+        for layer in self._members:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of the input, beginning with None; the model must be built."""
+        self._require_built("input_shape")
+        return self._declared[0].shape
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output, beginning with None; the model must be built."""
+        self._require_built("output_shape")
+        return self._declared[-1].shape
+
+    def input_shapes(self) -> list[Shape]:
+        """Return the input's shape in a list."""
+        return [self.input_shape]
+
+    def layer_output_shapes(self) -> list[Shape | None]:
+        """Return each layer's output shape; None where it is not known yet."""
+        if not self._declared:
+            return [None] * len(self._members)
+        return [tensor.shape for tensor in self._declared[1:]]
+
+    def trace(self, training: bool = False) -> BuildContext:
+        """Make a graph of the model; it must be built.
+
+        Parameters
+        ----------
+        training : bool, default False
+
+        Returns
+        -------
+        BuildContext
+        """
+        self._require_built("trace")
+        with BuildContext(training=training) as context:
+            x = context.placeholder(self._declared[0], self.input_dtype)
+            context.outputs = [self._call_in_graph(x, None)]
+        return context
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the model's architecture as plain values."""
+        members = [self._input, *self._members] if self._input is not None else self._members
+        return {
+            "name": self.name,
+            "trainable": self._trainable,
+            "layers": [serialize(layer) for layer in members],
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """Make a model, with fresh weights, from what `get_config` returned."""
+        values = dict(config)
+        entries = values.pop("layers", None)
+        if not isinstance(entries, list):
+            raise ValueError(f"{cls.__name__}: the configuration has no list 'layers'")
+        model = cls(name=values.get("name"))
+        for entry in entries:
+            model.add(deserialize(entry))
+        model._trainable = bool(values.get("trainable", True))
+        return model

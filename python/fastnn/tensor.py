@@ -1,0 +1,168 @@
+"""Symbolic tensors: what a layer's `call` gets and returns, and how it adds ops to a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastnn import _core
+
+if TYPE_CHECKING:
+    from fastnn.layers.weight import Weight
+
+Shape = tuple[int | None, ...]
+Operand = "Tensor | Weight | None"
+
+
+class Tensor:
+    """A value in a graph, known by shape and dtype only.
+
+    Layers make tensors of tensors; nobody else needs to make one. A tensor without a graph, as `Input`
+    returns it, only declares a shape: calling layers on it builds them and remembers in `origin` how
+    the result came to be.
+
+    Parameters
+    ----------
+    shape : tuple
+        Dimensions; None comes first where there is one value a sample.
+    dtype : str
+        ``"float32"``, ``"float64"``, ``"int32"``, …
+    name : str
+        Shown in messages.
+    graph, id : Graph and int, optional
+        Where the tensor lives.
+    origin : tuple, optional
+        (layer, input tensors, which of its outputs) of a tensor without a graph; None for an `Input`.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> x = fastnn.Input(shape=(28, 28, 1))
+    >>> fastnn.layers.Flatten()(x).shape
+    (None, 784)
+    """
+
+    __slots__ = ("dtype", "graph", "id", "name", "origin", "shape")
+
+    def __init__(
+        self,
+        shape: Shape,
+        dtype: str = "float32",
+        name: str = "",
+        graph: _core.Graph | None = None,
+        id: int = -1,
+        origin: tuple[Any, tuple[Tensor, ...], int] | None = None,
+    ) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.name = name
+        self.graph = graph
+        self.id = id
+        self.origin = origin
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions, that of the batch included."""
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"<Tensor {self.name!r} shape={self.shape} dtype={self.dtype}>"
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(
+            f"tensor {self.name!r} of shape {self.shape} is symbolic and has no values: "
+            "compute with fastnn's layers and ops inside `call`, not with NumPy"
+        )
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"tensor {self.name!r} is symbolic: its truth is not known while a graph is built")
+
+
+def graph_input(graph: _core.Graph, shape: Shape, dtype: str, name: str) -> Tensor:
+    """Add an input with a value a sample to a graph; `shape` begins with None."""
+    if not shape or shape[0] is not None or any(n is None for n in shape[1:]):
+        raise ValueError(f"input '{name}': shape must be None and then fixed extents, got {shape}")
+    number = graph.input(name, [n for n in shape[1:] if n is not None], dtype)
+    return Tensor(shape, dtype, name, graph, number)
+
+
+def graph_tensor(graph: _core.Graph, number: int, name: str) -> Tensor:
+    """Make the handle of a graph's tensor."""
+    shape: Shape = tuple(graph.shape(number))
+    if graph.batched(number):
+        shape = (None, *shape)
+    return Tensor(shape, graph.dtype(number), name, graph, number)
+
+
+def apply_all(
+    op: str,
+    inputs: Sequence[Tensor | Weight | None],
+    attributes: Mapping[str, Any] | None = None,
+    name: str | None = None,
+) -> tuple[Tensor, ...]:
+    """Add a node to the graph that the inputs live in and return its outputs.
+
+    Parameters
+    ----------
+    op : str
+        The op's name.
+    inputs : sequence of Tensor, Weight or None
+        Operands; None stands for an optional one that is absent.
+    attributes : mapping, optional
+        The op's attributes; those that are None are left out.
+    name : str, optional
+        Node's name in messages; by default that of the layer that is being called.
+
+    Returns
+    -------
+    tuple of Tensor
+    """
+    from fastnn.layers.context import current
+
+    context = current(op)
+    if name is None:
+        name = context.scope or op
+    ids: list[int | None] = []
+    for operand in inputs:
+        if operand is None:
+            ids.append(None)
+            continue
+        tensor = operand if isinstance(operand, Tensor) else context.use(operand)
+        if tensor.graph is not context.graph:
+            raise ValueError(f"{name}: input {tensor.name!r} of op '{op}' belongs to another graph")
+        ids.append(tensor.id)
+    made = context.graph.add(op, ids, {k: v for k, v in (attributes or {}).items() if v is not None}, name)
+    return tuple(graph_tensor(context.graph, number, name) for number in made)
+
+
+def apply(
+    op: str,
+    inputs: Sequence[Tensor | Weight | None],
+    attributes: Mapping[str, Any] | None = None,
+    name: str | None = None,
+) -> Tensor:
+    """Add a node with one output; see `apply_all`."""
+    return apply_all(op, inputs, attributes, name)[0]
+
+
+def run(
+    function: Callable[..., Tensor],
+    arrays: Iterable[npt.NDArray[Any]],
+    dtype: str,
+) -> npt.NDArray[Any]:
+    """Compute a function of tensors on arrays whose first dimension counts samples."""
+    from fastnn.layers.context import BuildContext
+
+    arrays = list(arrays)
+    graph = _core.Graph()
+    with BuildContext(graph):
+        inputs = [
+            graph_input(graph, (None, *array.shape[1:]), dtype, f"argument {i}")
+            for i, array in enumerate(arrays)
+        ]
+        result = function(*inputs)
+    outcome = _core.Function(graph, [result.id]).run(arrays)[0]
+    return np.asarray(outcome)
