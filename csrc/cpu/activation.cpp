@@ -1,6 +1,7 @@
 // Elementwise: the layout does not matter, so one kernel serves rows and lanes.
 #include "ops/activation.h"
 
+#include "cpu/activation.h"
 #include "cpu/activation_functions.h"
 #include "cpu/kernels.h"
 
@@ -9,10 +10,7 @@ namespace fastnn::cpu {
 namespace {
 
 template <class T>
-void activation_elements(const KernelCall& call, int64_t count) {
-  const auto& config = call.configuration<ops::ActivationConfig>();
-  const T* x = call.in[0].as<T>();
-  T* y = call.out[0].as<T>();
+void activate_elements(const ops::ActivationConfig& config, const T* x, T* y, int64_t count) {
   const T alpha = static_cast<T>(config.alpha);
   with_activation(config.kind, [&]<ActivationKind K>() {
     using V = Vec<T, vector_lanes<T>>;
@@ -21,6 +19,11 @@ void activation_elements(const KernelCall& call, int64_t count) {
     for (; i + L <= count; i += L) store(y + i, activate<K>(load<V>(x + i), alpha));
     if (i < count) store_partial<V>(y + i, activate<K>(load_partial<V>(x + i, count - i), alpha), count - i);
   });
+}
+
+template <class T>
+void activation_elements(const KernelCall& call, int64_t count) {
+  activate_elements(call.configuration<ops::ActivationConfig>(), call.in[0].as<T>(), call.out[0].as<T>(), count);
 }
 
 template <class T>
@@ -80,6 +83,13 @@ constexpr KernelSet activation_grad_set() {
 }
 
 }  // namespace
+
+void apply_activation(const ops::ActivationConfig& config, float* data, int64_t count) {
+  if (config.kind != ActivationKind::linear) activate_elements(config, data, data, count);
+}
+void apply_activation(const ops::ActivationConfig& config, double* data, int64_t count) {
+  if (config.kind != ActivationKind::linear) activate_elements(config, data, data, count);
+}
 
 extern const Kernel activation_kernel;
 const Kernel activation_kernel{.f32 = activation_set<float>(), .f64 = activation_set<double>()};

@@ -2,7 +2,7 @@
 // vector rate and weights need no packing. Rows: see gemm.h.
 #include "ops/dense.h"
 
-#include "cpu/activation_functions.h"
+#include "cpu/activation.h"
 #include "cpu/kernels.h"
 
 namespace fastnn::cpu {
@@ -13,9 +13,9 @@ using Config = ops::DenseConfig;
 
 // out[j] = init[j] + sum_k w[k * k_stride + j * j_stride] * in[k] for J outputs and G groups of samples, where a
 // group's block of `in` is in_group elements after the last one's.
-template <class T, int L, int J, int G, class Finish>
+template <class T, int L, int J, int G>
 FASTNN_INLINE void lane_block(const T* in, int64_t in_group, int64_t k_count, const T* w, int64_t k_stride,
-                              int64_t j_stride, const T* init, T* out, int64_t out_group, Finish finish) {
+                              int64_t j_stride, const T* init, T* out, int64_t out_group) {
   using V = Vec<T, L>;
   V sum[J][G];
   for (int j = 0; j < J; ++j) {
@@ -30,19 +30,19 @@ FASTNN_INLINE void lane_block(const T* in, int64_t in_group, int64_t k_count, co
     }
   }
   for (int j = 0; j < J; ++j) {
-    for (int g = 0; g < G; ++g) store(out + g * out_group + j * L, finish(sum[j][g]));
+    for (int g = 0; g < G; ++g) store(out + g * out_group + j * L, sum[j][g]);
   }
 }
 
-template <class T, int L, int G, class Finish>
+template <class T, int L, int G>
 void lane_outputs(const T* in, int64_t in_group, int64_t k_count, const T* w, int64_t k_stride, int64_t j_stride,
-                  int64_t j_count, const T* bias, T* out, int64_t out_group, Finish finish) {
+                  int64_t j_count, const T* bias, T* out, int64_t out_group) {
   // As many accumulators as registers allow, beside the G inputs and a weight.
   constexpr int kMost = L == 1 ? 8 : (vector_registers == 32 ? 24 : 12) / G;
   int64_t j = 0;
   const auto block = [&]<int J>() {
     lane_block<T, L, J, G>(in, in_group, k_count, w + j * j_stride, k_stride, j_stride,
-                           bias != nullptr ? bias + j : nullptr, out + j * L, out_group, finish);
+                           bias != nullptr ? bias + j : nullptr, out + j * L, out_group);
     j += J;
   };
   while (j_count - j >= kMost) block.template operator()<kMost>();
@@ -51,9 +51,9 @@ void lane_outputs(const T* in, int64_t in_group, int64_t k_count, const T* w, in
   while (j_count - j >= 1) block.template operator()<1>();
 }
 
-template <class T, int L, class Finish>
+template <class T, int L>
 void lane_product(const T* in, int64_t k_count, const T* w, int64_t k_stride, int64_t j_stride, int64_t j_count,
-                  const T* bias, T* out, int64_t groups, int64_t positions, Finish finish) {
+                  const T* bias, T* out, int64_t groups, int64_t positions) {
   for (int64_t p = 0; p < positions; ++p) {
     const T* x = in + p * k_count * L;
     T* y = out + p * j_count * L;
@@ -61,10 +61,10 @@ void lane_product(const T* in, int64_t k_count, const T* w, int64_t k_stride, in
     const int64_t out_group = positions * j_count * L;
     int64_t g = 0;
     for (; g + 2 <= groups; g += 2) {
-      lane_outputs<T, L, 2>(x + g * in_group, in_group, k_count, w, k_stride, j_stride, j_count, bias, y + g * out_group, out_group, finish);
+      lane_outputs<T, L, 2>(x + g * in_group, in_group, k_count, w, k_stride, j_stride, j_count, bias, y + g * out_group, out_group);
     }
     if (g < groups) {
-      lane_outputs<T, L, 1>(x + g * in_group, in_group, k_count, w, k_stride, j_stride, j_count, bias, y + g * out_group, out_group, finish);
+      lane_outputs<T, L, 1>(x + g * in_group, in_group, k_count, w, k_stride, j_stride, j_count, bias, y + g * out_group, out_group);
     }
   }
 }
@@ -74,13 +74,11 @@ struct Dense {
   static void run(const KernelCall& call) {
     const auto& c = call.configuration<Config>();
     const T* bias = c.has_bias ? call.in[2].as<T>() : nullptr;
-    with_activation(c.activation.kind, [&]<ActivationKind K>() {
-      if constexpr (ops::derivative_from_output(K)) {
-        lane_product<T, L>(call.in[0].as<T>(), c.in, call.in[1].as<T>(), c.out, 1, c.out, bias, call.out[0].as<T>(),
-                           call.groups(L), c.positions,
-                           [&](Vec<T, L> v) { return activate<K>(v, static_cast<T>(c.activation.alpha)); });
-      }
-    });
+    T* out = call.out[0].as<T>();
+    lane_product<T, L>(call.in[0].as<T>(), c.in, call.in[1].as<T>(), c.out, 1, c.out, bias, out, call.groups(L),
+                       c.positions);
+    // A pass over outputs that are still in the cache: 1/in of the work, and one product kernel for all activations.
+    apply_activation(c.activation, out, tile_elements<L>(call, call.out[0]));
   }
 };
 
@@ -89,7 +87,7 @@ struct DenseGradInput {
   static void run(const KernelCall& call) {
     const auto& c = call.configuration<Config>();
     lane_product<T, L>(call.in[0].as<T>(), c.out, call.in[1].as<T>(), 1, c.out, c.in, nullptr, call.out[0].as<T>(),
-                       call.groups(L), c.positions, [](Vec<T, L> v) { return v; });
+                       call.groups(L), c.positions);
   }
 };
 

@@ -54,7 +54,7 @@ void Planner::choose_layout() {
   const int32_t wide = table.lanes(doubles ? DType::f64 : DType::f32);
   const bool enough_samples = plan_.request_.capacity >= wide;
   const bool fits = widest * wide <= kLaneFootprint;
-  const bool rows_fill = useful_work > 0 && row_work <= 1.25 * useful_work;
+  const bool rows_fill = useful_work > 0 && row_work <= 1.08 * useful_work;
   const Layout asked = plan_.request_.layout;
   const bool use_lanes =
       asked == Layout::automatic ? enough_samples && fits && !rows_fill : asked == Layout::lanes;
