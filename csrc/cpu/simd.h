@@ -215,7 +215,7 @@ FASTNN_INLINE Vec<Elem<V>, lanes<V> / 2> half(V v, std::integer_sequence<int, I.
 }
 
 template <class H, int... I>
-FASTNN_INLINE Vec<Elem<H>, 2 * lanes<H>> combine(H a, H b, std::integer_sequence<int, I...>) {
+FASTNN_INLINE Vec<Elem<H>, 2 * lanes<H>> join(H a, H b, std::integer_sequence<int, I...>) {
   using V = Vec<Elem<H>, 2 * lanes<H>>;
   if constexpr (lanes<H> == 1) {
     return V{a, b};
@@ -245,7 +245,7 @@ FASTNN_INLINE detail::Half<V> high_half(V v) {
 }
 template <class H>
 FASTNN_INLINE Vec<Elem<H>, 2 * lanes<H>> combine(H low, H high) {
-  return detail::combine(low, high, detail::Indices<lanes<H>>{});
+  return detail::join(low, high, detail::Indices<lanes<H>>{});
 }
 
 // ---- Comparisons and selection --------------------------------------------------------------------------
