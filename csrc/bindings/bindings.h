@@ -9,8 +9,8 @@ namespace fastnn::bindings {
 
 void bind_graph(pybind11::module_& module);
 void bind_function(pybind11::module_& module);
-void bind_trainer(pybind11::module_& module);
 void bind_optimizer(pybind11::module_& module);
+void bind_trainer(pybind11::module_& module);
 void bind_runtime(pybind11::module_& module);
 
 }  // namespace fastnn::bindings

@@ -19,6 +19,6 @@ PYBIND11_MODULE(_core, module) {
   fastnn::bindings::bind_runtime(module);
   fastnn::bindings::bind_graph(module);
   fastnn::bindings::bind_function(module);
-  fastnn::bindings::bind_trainer(module);
   fastnn::bindings::bind_optimizer(module);
+  fastnn::bindings::bind_trainer(module);
 }

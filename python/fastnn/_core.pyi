@@ -7,12 +7,15 @@ from __future__ import annotations
 import collections.abc
 import numpy
 import numpy.typing
+import numpy.typing
 import typing
 
 __all__: list[str] = [
     "Function",
     "Graph",
+    "Optimizer",
     "Store",
+    "Trainer",
     "available_isas",
     "compiler",
     "current_isa",
@@ -20,6 +23,7 @@ __all__: list[str] = [
     "num_threads",
     "op_names",
     "set_num_threads",
+    "shuffled_rows",
 ]
 
 class Store:
@@ -90,7 +94,9 @@ class Function:
     """
     A graph with the tensors to fetch from it.
     """
-    def __init__(self, graph: Graph, fetch: collections.abc.Sequence[typing.SupportsIndex]) -> None: ...
+    def __init__(
+        self, graph: Graph, fetch: collections.abc.Sequence[typing.SupportsIndex], layout: str = "auto"
+    ) -> None: ...
     def describe(self, capacity: typing.SupportsIndex) -> str: ...
     def run(
         self,
@@ -98,10 +104,89 @@ class Function:
         batch_size: typing.SupportsIndex = 0,
         seed: typing.SupportsIndex = 0,
         step: typing.SupportsIndex = 0,
+        threads: typing.SupportsIndex = 0,
     ) -> list[typing.Any]:
         """
-        Runs on arrays with one row a sample; batch_size 0 takes all rows at once. Returns arrays.
+        Runs on arrays with one row a sample; batch_size 0 takes all rows at once, threads 0 as many threads as the work is worth. Returns arrays.
         """
+
+class Optimizer:
+    """
+    Updates a list of parameters.
+    """
+    def __init__(
+        self,
+        kind: str,
+        config: dict[str, typing.Any],
+        parameters: collections.abc.Sequence[
+            tuple[Store, str, bool, typing.SupportsFloat | typing.SupportsIndex]
+        ],
+    ) -> None:
+        """
+        Parameters are (store, entry name, whether weight decay applies, learning-rate multiplier).
+        """
+    def apply(
+        self,
+        gradients: list[typing.Any],
+        learning_rate: typing.SupportsFloat | typing.SupportsIndex,
+        threads: typing.SupportsIndex | None = None,
+    ) -> None:
+        """
+        Takes one step with one gradient array for each parameter.
+        """
+    def get_state(self) -> dict[str, typing.Any]:
+        """
+        "steps" and the slots, named "slot.number of the parameter", as arrays.
+        """
+    def overwrite_with_averages(self) -> None:
+        """
+        Parameters become their moving averages; nothing without use_ema.
+        """
+    def set_state(self, state: dict[str, typing.Any]) -> None: ...
+    @property
+    def iterations(self) -> int:
+        """
+        Updates so far.
+        """
+    @iterations.setter
+    def iterations(self, arg1: typing.SupportsIndex) -> None: ...
+    @property
+    def slot_names(self) -> list[str]: ...
+    @property
+    def steps(self) -> int:
+        """
+        Calls of apply so far.
+        """
+    @steps.setter
+    def steps(self, arg1: typing.SupportsIndex) -> None: ...
+
+class Trainer:
+    """
+    The training or evaluation loop over one graph.
+    """
+    def __init__(
+        self,
+        graph: Graph,
+        loss: typing.SupportsIndex,
+        accumulators: collections.abc.Sequence[typing.SupportsIndex] = [],
+        gradients: collections.abc.Sequence[typing.SupportsIndex | None] = [],
+        assignments: collections.abc.Sequence[tuple[typing.SupportsIndex, typing.SupportsIndex]] = [],
+        optimizer: Optimizer = None,
+        constraint_graph: Graph = None,
+        constraints: collections.abc.Sequence[tuple[typing.SupportsIndex, typing.SupportsIndex]] = [],
+    ) -> None: ...
+    def describe(self, capacity: typing.SupportsIndex) -> str: ...
+    def flops(self, capacity: typing.SupportsIndex) -> float: ...
+    def run_epoch(
+        self,
+        inputs: collections.abc.Sequence[numpy.typing.NDArray[typing.Any]],
+        options: dict[str, typing.Any],
+    ) -> dict[str, typing.Any]:
+        """
+        Runs one epoch over arrays with one row a sample; returns a dict with loss, accumulators, steps, samples, nonfinite_steps, stopped and raised (an exception to be raised now that the model is whole, or None).
+        """
+    @property
+    def bytes(self) -> int: ...
 
 def available_isas() -> list[str]:
     """
@@ -131,6 +216,13 @@ def op_names() -> list[str]:
 def set_num_threads(count: typing.SupportsIndex) -> None:
     """
     Sets the threads that a run may use.
+    """
+
+def shuffled_rows(
+    count: typing.SupportsIndex, seed: typing.SupportsIndex, epoch: typing.SupportsIndex
+) -> numpy.typing.NDArray[numpy.int64]:
+    """
+    The order in which an epoch takes its rows.
     """
 
 __version__: str

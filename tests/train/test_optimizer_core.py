@@ -139,10 +139,9 @@ def start(dtypes, seed=0, sizes=SIZES):
 
 
 def make(store, kind, settings, count, decays=None, multipliers=None):
-    entries = [
-        (store, f"w{i}", True if decays is None else decays[i], 1.0 if multipliers is None else multipliers[i])
-        for i in range(count)
-    ]
+    decays = decays or [True] * count
+    multipliers = multipliers or [1.0] * count
+    entries = [(store, f"w{i}", decays[i], multipliers[i]) for i in range(count)]
     return _core.Optimizer(kind, settings, entries)
 
 
@@ -267,7 +266,8 @@ def test_bad_state_changes_nothing():
     optimizer = make(store, "adam", {}, 5)
     optimizer.apply(draw(rng, values), 0.01)
     before = optimizer.get_state()
-    assert sorted(before) == sorted(["steps"] + [f"{s}.{i}" for s in ("momentum", "velocity") for i in range(5)])
+    names = [f"{slot}.{i}" for slot in ("momentum", "velocity") for i in range(5)]
+    assert sorted(before) == sorted(["steps", *names])
     for change, message in [
         (lambda s: s.pop("velocity.3"), "lacks 'velocity.3'"),
         (lambda s: s.pop("steps"), "lacks 'steps'"),
@@ -314,7 +314,7 @@ def test_bad_arguments():
         _core.Optimizer("sgd", {}, [(store, "w1", True, 1.0)] * 2)
     with pytest.raises(TypeError, match="'count' is int32"):
         _core.Optimizer("sgd", {}, [(store, "count", True, 1.0)])
-    with pytest.raises(ValueError, match="multiplier.*-1"):
+    with pytest.raises(ValueError, match=r"multiplier.*-1"):
         _core.Optimizer("sgd", {}, [(store, "w1", True, -1.0)])
     with pytest.raises(ValueError, match="unknown optimizer 'sdg'; known: sgd"):
         make(store, "sdg", {}, 5)
@@ -335,7 +335,7 @@ def test_bad_arguments():
     for rate in (-0.1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="learning_rate"):
             optimizer.apply(gradients, rate)
-    with pytest.raises(ValueError, match="expected 5 gradients.*got 4"):
+    with pytest.raises(ValueError, match=r"expected 5 gradients.*got 4"):
         optimizer.apply(gradients[:4], 0.1)
     with pytest.raises(ValueError, match=r"gradient 2 \(of 'w2'\): expected shape \(17,\), got \(16,\)"):
         optimizer.apply([*gradients[:2], gradients[2][:16], *gradients[3:]], 0.1)
