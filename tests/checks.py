@@ -164,9 +164,8 @@ def case(
     """Declare and register a case.
 
     reference
-        Takes the operands in float64 (batched ones with their batch dimension first; None for absent ones) and
-        the attributes as keywords; returns the output, or a tuple of outputs. None compares nothing, for random
-        ops.
+        Takes the operands in float64 (batch dimension first for batched ones, None for absent ones) and
+        the attributes as keywords; returns the output, or a tuple of outputs. No reference: for random ops.
     build
         ``build(graph, tensors) -> outputs`` for what is more than one node. Default: the op itself.
     covers
@@ -206,7 +205,7 @@ def case(
 
 
 class Built:
-    """A case's graph for one float type: outputs, and the gradients of a weighted sum of each output."""
+    """A case's graph for one float type: outputs, and gradients of weighted sums of outputs."""
 
     def __init__(self, declared: Case, dtype: str, gradients: bool) -> None:
         self.declared, self.dtype = declared, dtype
@@ -234,11 +233,14 @@ class Built:
         self.differentiable = [
             k for k, t in enumerate(self.outputs) if self.graph.dtype(t).startswith("float")
         ]
-        self.weights: dict[int, np.ndarray] = {}
-        self.gradients: list[tuple[int, int, int | None]] = []  # (output, operand, gradient)
+        self.weight_inputs: dict[int, int] = {}  # output -> graph input
+        self.shared_weights: dict[int, np.ndarray] = {}  # of unbatched outputs
+        self.gradients: list[tuple[tuple[int, ...], int, int | None]] = []  # (outputs, operand, gradient)
         if gradients and declared.gradient:
             for output in self.differentiable:
-                self._add_gradients(output)
+                self._add_gradients([output])
+            if len(self.differentiable) > 1:
+                self._add_gradients(self.differentiable)
         self._functions: dict[str, Any] = {}
 
     def _parameter(
@@ -247,7 +249,7 @@ class Built:
         store = _core.Store()
         store.add("value", list(shape), dtype)
         if value is not None:
-            store.set("value", value.astype(dtype))
+            store.set("value", np.asarray(value, dtype))
         return store, self.graph.parameter(store, "value")
 
     def _outputs(self) -> Sequence[int]:
@@ -257,27 +259,36 @@ class Built:
             self.declared.op, self.tensors, self.declared.attributes, f"{self.declared.op}_layer"
         )
 
-    def _add_gradients(self, output: int) -> None:
+    def _add_gradients(self, outputs: Sequence[int]) -> None:
         """The loss is sum(weights * output), averaged over samples if the output is batched."""
-        tensor = self.outputs[output]
-        shape = self.graph.shape(tensor)
-        size = int(np.prod(shape, dtype="int64"))
-        weights = np.random.default_rng(output).uniform(0.5, 1.5, size) * np.where(
-            np.arange(size) % 3 == 1, -1, 1
-        )
-        self.weights[output] = weights.reshape(shape)
         targets = [self.tensors[i] for i in self.targets]
-        if self.graph.batched(tensor):
-            _, kernel = self._parameter([size, 1], self.dtype, weights.reshape(size, 1))
-            flat = self.graph.add("reshape", [tensor], {"shape": [size]})[0]
-            sums = self.graph.add("dense", [flat, kernel, None])[0]
-            loss = self.graph.add("sample_mean", [sums])[0]
-            loss = self.graph.add("reshape", [loss], {"shape": []})[0]
+        parts = [self._batched_loss(k) if self.graph.batched(self.outputs[k]) else None for k in outputs]
+        if None not in parts:
+            loss = parts[0]
+            for part in parts[1:]:
+                loss = self.graph.add("add", [loss, part])[0]
             found = self.graph.gradients(loss, targets)
-        else:
-            _, seed = self._parameter(shape, self.graph.dtype(tensor), self.weights[output])
+        elif len(outputs) == 1:
+            tensor = self.outputs[outputs[0]]
+            shape = self.graph.shape(tensor)
+            self.shared_weights[outputs[0]] = weights_like((1, *shape), outputs[0])[0]
+            _, seed = self._parameter(shape, self.graph.dtype(tensor), self.shared_weights[outputs[0]])
             found = self.graph.gradients(tensor, targets, seed)
-        self.gradients += [(output, operand, gradient) for operand, gradient in zip(self.targets, found)]
+        else:
+            return
+        self.gradients += [
+            (tuple(outputs), operand, gradient) for operand, gradient in zip(self.targets, found)
+        ]
+
+    def _batched_loss(self, output: int) -> int:
+        tensor = self.outputs[output]
+        if output not in self.weight_inputs:
+            weights = self.graph.input(
+                f"weights {output}", self.graph.shape(tensor), self.graph.dtype(tensor)
+            )
+            self.weight_inputs[output] = weights
+        weighted = self.graph.add("multiply", [tensor, self.weight_inputs[output]])[0]
+        return self.graph.add("sample_mean", self.graph.add("sum_to", [weighted], {"shape": []}))[0]
 
     def used_ops(self) -> set[str]:
         """Ops of the gradients' nodes."""
@@ -303,8 +314,12 @@ class Built:
         if key not in self._functions:
             self._functions[key] = _core.Function(self.graph, self.outputs + wanted, layout)
         for number, store in self.stores.items():
-            store.set("value", arrays[number])
+            store.set("value", np.asarray(arrays[number]))
         feeds = [np.ascontiguousarray(arrays[i]) for i in self.feeds] or [np.zeros(3, self.dtype)]
+        for output in self.weight_inputs:
+            tensor = self.outputs[output]
+            shape = (len(feeds[0]), *self.graph.shape(tensor))
+            feeds.append(weights_like(shape, output).astype(self.graph.dtype(tensor)))
         found = self._functions[key].run(feeds, batch_size=batch_size, seed=SEED, step=STEP, threads=threads)
         results, rest = found[: len(self.outputs)], iter(found[len(self.outputs) :])
         if gradients:
@@ -312,10 +327,22 @@ class Built:
                 results.append(np.zeros_like(arrays[operand]) if gradient is None else next(rest))
         return results
 
-    def loss(self, arrays: Sequence[np.ndarray | None], layout: str, output: int) -> float:
-        value = self.run(arrays, layout, gradients=False)[output]
-        total = float(np.sum(value * self.weights[output]))
-        return total / len(value) if self.graph.batched(self.outputs[output]) else total
+    def loss(self, arrays: Sequence[np.ndarray | None], layout: str, outputs: Sequence[int]) -> float:
+        values = self.run(arrays, layout, gradients=False)
+        total = 0.0
+        for output in outputs:
+            if self.graph.batched(self.outputs[output]):
+                value = values[output]
+                total += float(np.sum(value * weights_like(value.shape, output))) / len(value)
+            else:
+                total += float(np.sum(values[output] * self.shared_weights[output]))
+        return total
+
+
+def weights_like(shape: Sequence[int], seed: int) -> np.ndarray:
+    """Weights of outputs in the loss: of both signs, none near zero, other ones for every sample."""
+    random = np.random.default_rng(seed)
+    return random.uniform(0.5, 1.5, shape) * random.choice([-1.0, 1.0, 1.0], shape)
 
 
 def make_arrays(declared: Case, samples: int, seed: int = 0) -> list[np.ndarray | None]:
@@ -328,7 +355,7 @@ def make_arrays(declared: Case, samples: int, seed: int = 0) -> list[np.ndarray 
             continue
         # Shared operands get a leading dimension while they are made, so that makers see one rule.
         value = operand.make(random, ((samples if operand.batched else 1), *operand.shape))
-        value = value if operand.batched else value[0]
+        value = value if operand.batched else np.asarray(value[0])
         arrays.append(
             value.astype("float32").astype("float64") if operand.dtype.startswith("float") else value
         )
@@ -444,9 +471,9 @@ def check_gradients(declared: Case, one: Built, samples: int, layout: str) -> No
     arrays = make_arrays(declared, samples, seed=1)
     found = one.run(arrays, layout)[len(one.outputs) :]
     random = np.random.default_rng(samples)
-    for (output, operand, gradient), got in zip(one.gradients, found):
+    for (outputs, operand, _), got in zip(one.gradients, found):
         value = arrays[operand]
-        what = f"{layout} batch {samples}: gradient of output {output} with respect to operand {operand}"
+        what = f"{layout} batch {samples}: gradient of outputs {outputs} with respect to operand {operand}"
         assert got.shape == value.shape, f"{what}: shape {got.shape}, expected {value.shape}"
         scale = max(float(np.abs(got).max()), 1e-6)
         directions = [
@@ -461,7 +488,7 @@ def check_gradients(declared: Case, one: Built, samples: int, layout: str) -> No
             def at(distance: float) -> float:
                 moved = list(arrays)
                 moved[operand] = value + distance * direction
-                return one.loss(moved, layout, output)
+                return one.loss(moved, layout, outputs)
 
             h = declared.step
             numeric = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)

@@ -70,6 +70,38 @@ def add(a: Array, b: Array) -> Array:
     return a + b
 
 
+def subtract(a: Array, b: Array) -> Array:
+    return a - b
+
+
+def multiply(a: Array, b: Array) -> Array:
+    return a * b
+
+
+def divide(a: Array, b: Array) -> Array:
+    return a / b
+
+
+def maximum(a: Array, b: Array) -> Array:
+    return np.where(a >= b, a, b)
+
+
+def minimum(a: Array, b: Array) -> Array:
+    return np.where(a <= b, a, b)
+
+
+def greater(a: Array, b: Array) -> Array:
+    return (a > b).astype("float64")
+
+
+def greater_equal(a: Array, b: Array) -> Array:
+    return (a >= b).astype("float64")
+
+
+def scale_shift(x: Array, scale: float = 1.0, offset: float = 0.0) -> Array:
+    return x * scale + offset
+
+
 # -------------------------------------------------------------------------------- dense
 
 
@@ -85,6 +117,20 @@ def dense(x: Array, kernel: Array, bias: Array | None, activation: str = "linear
 
 def reshape(x: Array, shape: Sequence[int]) -> Array:
     return x.reshape(len(x), *shape)
+
+
+def sum_to_unbatched(x: Array, shape: Sequence[int]) -> Array:
+    padded = (1,) * (x.ndim - len(shape)) + tuple(shape)
+    axes = tuple(i for i, extent in enumerate(padded) if extent == 1)
+    return x.sum(axis=axes, keepdims=True).reshape(shape)
+
+
+def sum_to(x: Array, shape: Sequence[int]) -> Array:
+    return np.stack([sum_to_unbatched(sample, shape) for sample in x])
+
+
+def broadcast_to(x: Array, shape: Sequence[int]) -> Array:
+    return np.stack([np.broadcast_to(sample, shape) for sample in x])
 
 
 def fill(value: float = 0.0, shape: Sequence[int] = (), dtype: str = "float32") -> Array:

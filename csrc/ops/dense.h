@@ -63,7 +63,7 @@ inline const Op dense{
             const TensorType type = g.graph.type(dz);  // a copy: adding nodes moves the graph's tensors
             const int64_t out = type.dims.back();
             result[2] = g.add("sample_sum", {dz});
-            if (type.size() != out) result[2] = g.add("sum_rows", {result[2]}, {{"columns", out}});
+            if (type.size() != out) result[2] = g.add("sum_to", {result[2]}, {{"shape", Shape{out}}});
           }
           return result;
         },

@@ -1,6 +1,6 @@
-// The op contract: everything that the graph and the planner know of an op. An op is one `inline const Op` in a
-// header of its own (csrc/ops/<stem>.h, namespace fastnn::ops), its kernels are in csrc/cpu/<stem>.cpp, and a line
-// FASTNN_OP(stem, name) in ops.inc registers both.
+// The op contract: everything that the graph and the planner know of an op. An op is one `inline const Op` in
+// a header of its own (csrc/ops/<stem>.h, namespace fastnn::ops), its kernels are in csrc/cpu/<stem>.cpp, and
+// a line FASTNN_OP(stem, name) in ops.inc registers both.
 #pragma once
 
 #include <functional>
@@ -58,7 +58,8 @@ struct GradientContext {
   const std::vector<TensorId>& out_gradients;  ///< kNoTensor where an output does not reach the loss
   const std::vector<bool>& wanted;             ///< for each input: is its gradient asked for?
 
-  TensorId add(const std::string& op, const std::vector<TensorId>& inputs, const Attributes& attrs = {}) const {
+  TensorId add(const std::string& op, const std::vector<TensorId>& inputs,
+               const Attributes& attrs = {}) const {
     return graph.add(op, inputs, attrs, node).at(0);
   }
 };
@@ -79,7 +80,8 @@ struct NodeInfo {
 struct Op {
   const char* name;
   OpKind kind = OpKind::per_sample;
-  /// Checks attributes and operands, sets the outputs' types. Throws Error with a message that names the node.
+  /// Checks attributes and operands, sets the outputs' types. Throws Error with a message that names the
+  /// node.
   void (*infer)(InferContext&);
   /// Plain data for the kernels, made from types and attributes; may return null.
   Configuration (*configure)(const NodeInfo&) = nullptr;
@@ -88,7 +90,8 @@ struct Op {
   Cost (*cost)(const NodeInfo&) = nullptr;
   /// The output may be the first input's memory, unchanged (reshape, flatten): nothing is run.
   bool alias = false;
-  /// Output 0 may be written over input 0 when nothing else reads that (elementwise ops).
+  /// Output 0 may be written over input 0 when both are of one type and nothing else reads that (elementwise
+  /// ops).
   bool in_place = false;
 };
 
