@@ -1,4 +1,6 @@
 // Threads, instruction sets, ops.
+#include <chrono>
+
 #include "bindings/bindings.h"
 #include "core/parallel.h"
 #include "core/version.h"
@@ -18,6 +20,28 @@ void bind_runtime(py::module_& module) {
   module.def("lanes", [](const std::string& dtype) { return kernel_table().lanes(dtype_from_name(dtype)); },
              py::arg("dtype"), "Samples in one vector of the batch-lane layout.");
   module.attr("__version__") = FASTNN_VERSION;
+  module.def(
+      "fma_peak",
+      [](int threads, double seconds) {
+        py::gil_scoped_release release;
+        std::vector<double> rates(static_cast<size_t>(threads), 0.0);
+        parallel(threads, [&](Team& team, int thread) {
+          kernel_table().run_multiply_adds(100000);
+          team.barrier.wait();
+          const auto start = std::chrono::steady_clock::now();
+          double operations = 0, elapsed = 0;
+          while (elapsed < seconds) {
+            operations += kernel_table().run_multiply_adds(100000);
+            elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+          }
+          rates[static_cast<size_t>(thread)] = operations / elapsed;
+        });
+        double total = 0;
+        for (double rate : rates) total += rate;
+        return total;
+      },
+      py::arg("threads") = 1, py::arg("seconds") = 0.2,
+      "Measured float32 multiply-add rate of that many threads, in operations a second (two for each multiply-add).");
 #if defined(__clang__)
   module.attr("compiler") = "Clang " __clang_version__;
 #else

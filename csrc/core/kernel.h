@@ -171,6 +171,7 @@ struct KernelTable {
   int32_t entry_count;
   void (*gather)(const GatherCall&);
   void (*combine)(const CombineCall&);
+  double (*run_multiply_adds)(int64_t rounds);  ///< float32 multiply-adds for measuring the peak; operations done
   void (*update_f32)(const UpdateCall&);
   void (*update_f64)(const UpdateCall&);
 

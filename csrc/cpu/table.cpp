@@ -2,6 +2,7 @@
 #include "cpu/combine.h"
 #include "cpu/gather.h"
 #include "cpu/kernels.h"
+#include "cpu/peak.h"
 #include "cpu/optimizer.h"
 #include "cpu/simd.h"
 
@@ -27,6 +28,7 @@ constexpr KernelTable kTable{
     .entry_count = static_cast<int32_t>(sizeof(kEntries) / sizeof(kEntries[0])),
     .gather = gather,
     .combine = combine,
+    .run_multiply_adds = run_multiply_adds,
     .update_f32 = update_f32,
     .update_f64 = update_f64,
 };
