@@ -1,4 +1,4 @@
-"""Whatever holds numbers, as an array with a row a sample that the core can read; copied only if it must be."""
+"""Whatever holds numbers, as an array that the core can read, a row a sample; copied only if it must be."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WIDER = {"float16": "float32", "int8": "int32", "int16": "int32", "uint16": "in
 
 
 def to_array(value: Any, name: str) -> Array:
-    """Return the array behind a value, without conversion: NumPy, ``__array__``, DLPack, buffers, pandas, lists.
+    """Return the array behind a value, not converted: NumPy, ``__array__``, DLPack, buffers, pandas, lists.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def _rows_contiguous(array: Array) -> bool:
     if array.shape[0] > 1 and array.strides[0] < 0:
         return False
     stride = array.itemsize
-    for extent, step in zip(array.shape[:0:-1], array.strides[:0:-1]):
+    for extent, step in zip(array.shape[:0:-1], array.strides[:0:-1], strict=True):
         if extent != 1 and step != stride:
             return False
         stride *= extent
@@ -173,9 +173,8 @@ def match_shape(array: Array, shape: Sequence[int | None], label: str, name: str
         return array[..., None]
     if rows == (*wanted, 1):
         return array[..., 0]
-    raise ValueError(
-        f"{label}: expected {name} of shape {(None, *wanted)}, got {array.shape}.{_shape_cure(array.shape, wanted)}"
-    )
+    cure = _shape_cure(array.shape, wanted)
+    raise ValueError(f"{label}: expected {name} of shape {(None, *wanted)}, got {array.shape}.{cure}")
 
 
 def _shape_cure(got: tuple[int, ...], wanted: tuple[Any, ...]) -> str:

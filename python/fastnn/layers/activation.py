@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fastnn import activations
-from fastnn.layers.base import Layer, batch_shape
+from fastnn.layers.base import Layer
+from fastnn.layers.nest import batch_shape
 from fastnn.tensor import Tensor
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,10 @@ from fastnn.layers._parts import constraints, initializers, regularizers
 from fastnn.layers.context import BuildContext, current
 from fastnn.layers.input_spec import InputSpec
 from fastnn.layers.naming import unique_name
+from fastnn.layers.nest import batch_shape, declared_shape, leaves, map_leaves
 from fastnn.layers.serialization import plain
 from fastnn.layers.weight import Weight
-from fastnn.tensor import Shape, Tensor
+from fastnn.tensor import Tensor
 
 _KEPT_FUNCTIONS = 4
 
@@ -67,7 +68,7 @@ class Layer:
         activity_regularizer: Any = None,
         trainable: bool = True,
         dtype: Any = None,
-        name: str | None = None,
+        name: Any = None,
         **kwargs: Any,
     ) -> None:
         kind = type(self).__name__
@@ -75,7 +76,7 @@ class Layer:
             name = unique_name(kind)
         if not isinstance(name, str) or not name or "/" in name:
             raise ValueError(f"{kind}: name must be a string that is not empty and has no '/', got {name!r}")
-        self.name = name
+        self.name: str = name
         self.dtype = config.floatx() if dtype is None else config.check_floating(self.label, dtype)
         self.built = False
         self.activity_regularizer = regularizers.get(activity_regularizer)
@@ -84,7 +85,7 @@ class Layer:
         self._weights: list[Weight] = []
         self._functions: dict[Any, Any] = {}
         self._lock = threading.RLock()
-        self._declared_input_shape = _declared_shape(self.label, kwargs)
+        self._declared_input_shape = declared_shape(self.label, kwargs)
         if kwargs:
             unknown = next(iter(kwargs))
             raise TypeError(
@@ -185,28 +186,33 @@ class Layer:
 
     def __call__(self, inputs: Any, training: bool | None = None) -> Any:
         """Apply the layer to a tensor, or at once to an array with a row a sample."""
-        leaves = list(_leaves(inputs))
-        if not any(isinstance(leaf, Tensor) for leaf in leaves):
+        given = list(leaves(inputs))
+        if not any(isinstance(leaf, Tensor) for leaf in given):
             return self._call_on_arrays(inputs, bool(training))
-        for leaf in leaves:
+        for leaf in given:
             if not isinstance(leaf, Tensor):
                 raise TypeError(
-                    f"{self.label}: all inputs must be tensors, or all arrays, got {type(leaf).__name__} among tensors"
+                    f"{self.label}: inputs must be all tensors or all arrays, got a {type(leaf).__name__} "
+                    "among tensors"
                 )
-        if leaves[0].graph is None:
-            return self._declare(inputs, leaves, training)
-        return self._call_in_graph(inputs, training)
+        if given[0].graph is not None:
+            return self._call_in_graph(inputs, training)
+        outputs = self._declare(inputs, training)
+        number = iter(range(len(list(leaves(outputs)))))
+        return map_leaves(
+            lambda t: Tensor(t.shape, t.dtype, self.name, origin=(self, tuple(given), next(number))), outputs
+        )
 
     def _call_in_graph(self, inputs: Any, training: bool | None) -> Any:
         context = current(self.label)
-        shapes = _map(lambda t: t.shape, inputs)
+        shapes = map_leaves(lambda t: t.shape, inputs)
+        self._check(shapes)
         if not self.built:
-            self._check(shapes)
             with self._lock:
                 if not self.built:
                     self.build(shapes)
-        self._check(shapes)
-        for leaf in _leaves(inputs):
+            self._check(shapes)
+        for leaf in leaves(inputs):
             if leaf.dtype in ("float32", "float64") and leaf.dtype != self.dtype:
                 raise TypeError(
                     f"{self.label}: computes in {self.dtype}, but its input {leaf.name!r} is {leaf.dtype}. "
@@ -216,9 +222,9 @@ class Layer:
         context.training = outer if training is None else bool(training)
         context.enter(self.label)
         try:
-            arguments = {"training": context.training} if _takes_training(type(self)) else {}
+            arguments = {"training": context.training} if _takes_training(self.call) else {}
             outputs = self.call(inputs, **arguments)
-            for leaf in _leaves(outputs):
+            for leaf in leaves(outputs):
                 if not isinstance(leaf, Tensor):
                     found = "nothing" if leaf is None else f"a {type(leaf).__name__}"
                     raise TypeError(f"{self.label}: call must return tensors, but it returned {found}")
@@ -236,40 +242,38 @@ class Layer:
                 raise ValueError(f"{self.label}: expected one input, got {len(shapes)}")
             spec.check(self.label, shapes)
 
-    def _declare(self, inputs: Any, leaves: list[Any], training: bool | None) -> Any:
+    def _declare(self, inputs: Any, training: bool | None = None) -> Any:
         """Call the layer in a graph that is thrown away: builds it, checks, finds the outputs' shapes."""
         with BuildContext() as context:
-            outputs = self._call_in_graph(
-                _map(lambda t: context.placeholder(t, self.input_dtype), inputs), training
-            )
-        number = iter(range(len(list(_leaves(outputs)))))
-        return _map(
-            lambda t: Tensor(t.shape, t.dtype, self.name, origin=(self, tuple(leaves), next(number))), outputs
-        )
+            stand_ins = map_leaves(lambda t: context.placeholder(t, self.input_dtype), inputs)
+            return self._call_in_graph(stand_ins, training)
 
     def _call_on_arrays(self, inputs: Any, training: bool) -> Any:
         from fastnn.data_adapter import as_rows
 
-        arrays = _map(lambda value: as_rows(value, f"{self.label}: input"), inputs)
-        leaves = list(_leaves(arrays))
+        arrays = map_leaves(lambda value: as_rows(value, f"{self.label}: input"), inputs)
+        rows = list(leaves(arrays))
         flags = tuple(layer.trainable for layer in self._flatten_layers())
-        key = (tuple(a.shape[1:] for a in leaves), training, flags)
+        key = (tuple(array.shape[1:] for array in rows), training, flags)
         with self._lock:
             made = self._functions.get(key)
             if made is None:
                 with BuildContext(training=training) as context:
-                    declared = _map(lambda a: Tensor((None, *a.shape[1:]), str(a.dtype), "input"), arrays)
                     outputs = self._call_in_graph(
-                        _map(lambda t: context.placeholder(t, self.input_dtype), declared), training
+                        map_leaves(
+                            lambda a: context.placeholder(Tensor((None, *a.shape[1:])), self.input_dtype),
+                            arrays,
+                        ),
+                        training,
                     )
-                fetch = [t.id for t in _leaves(outputs)] + [value.id for _, value in context.updates]
+                fetch = [t.id for t in leaves(outputs)] + [value.id for _, value in context.updates]
                 made = (_core.Function(context.graph, fetch), outputs, [w for w, _ in context.updates])
                 self._functions[key] = made
                 if len(self._functions) > _KEPT_FUNCTIONS:
                     del self._functions[next(iter(self._functions))]
         function, outputs, states = made
-        results = iter(function.run(leaves))
-        values = _map(lambda _: np.asarray(next(results)), outputs)
+        results = iter(function.run(rows))
+        values = map_leaves(lambda _: np.asarray(next(results)), outputs)
         for weight in states:
             weight.assign(next(results))
         return values
@@ -278,7 +282,7 @@ class Layer:
         """Return the output's shape for an input's; dimensions of samples are None."""
         layer = self if self.built else type(self).from_config(self.get_config())
         shape = batch_shape(self.label, input_shape)
-        return _map(lambda t: t.shape, layer._declare(Tensor(shape, self.dtype, "input"), [], None))
+        return map_leaves(lambda t: t.shape, layer._declare(Tensor(shape, self.dtype, "input")))
 
     # Weights -------------------------------------------------------------------------------------
 
@@ -287,7 +291,7 @@ class Layer:
         found: dict[int, Layer] = {}
         for name, value in vars(self).items():
             if name != "_functions":
-                for leaf in _leaves(value):
+                for leaf in leaves(value):
                     if isinstance(leaf, Layer) and leaf is not self:
                         found.setdefault(id(leaf), leaf)
         return list(found.values())
@@ -368,9 +372,9 @@ class Layer:
                 f" ({', '.join(f'{w.path} {w.shape}' for w in own[:8])}{', …' if len(own) > 8 else ''})"
             )
         arrays = [np.asarray(value) for value in given]
-        for weight, array in zip(own, arrays):
+        for weight, array in zip(own, arrays, strict=True):
             weight.check(array)
-        for weight, array in zip(own, arrays):
+        for weight, array in zip(own, arrays, strict=True):
             weight.assign(array)
 
     def count_params(self) -> int:
@@ -393,7 +397,7 @@ class Layer:
                 continue
             if not hasattr(self, name):
                 raise NotImplementedError(
-                    f"{self.label}: argument '{name}' is kept in no attribute of that name; override get_config"
+                    f"{self.label}: argument '{name}' is kept in no attribute of that name: define get_config"
                 )
             result[name] = plain(getattr(self, name))
         return result
@@ -425,9 +429,8 @@ def arguments(cls: type) -> list[str]:
     return [*names, *(s for s in _SHAPES if s not in names)]
 
 
-@functools.cache
-def _takes_training(cls: type[Layer]) -> bool:
-    parameters = inspect.signature(cls.call).parameters
+def _takes_training(call: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(call).parameters
     return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
@@ -440,72 +443,3 @@ def _marking_built(build: Callable[..., None]) -> Callable[..., None]:
         self.built = True
 
     return wrapper
-
-
-def batch_shape(label: str, shape: Any) -> Any:
-    """Return a shape as a tuple that begins with None; lists and dicts of shapes likewise."""
-    if isinstance(shape, dict):
-        return {key: batch_shape(label, value) for key, value in shape.items()}
-    if isinstance(shape, (tuple, list)) and shape and isinstance(shape[0], (tuple, list, dict)):
-        return [batch_shape(label, value) for value in shape]
-    try:
-        extents = tuple(shape)
-    except TypeError:
-        raise TypeError(f"{label}: expected an input shape such as (None, 784), got {shape!r}") from None
-    if not extents:
-        raise ValueError(f"{label}: the input shape must begin with the dimension of samples, got ()")
-    return (None, *check_extents(label, "input shape", extents[1:], extents))
-
-
-def check_extents(label: str, what: str, extents: Sequence[Any], whole: Any) -> tuple[int, ...]:
-    """Return extents as ints of at least 1."""
-    for extent in extents:
-        if extent is None:
-            raise ValueError(
-                f"{label}: {what} {tuple(whole)} must be fixed in all dimensions but that of samples"
-            )
-        if isinstance(extent, bool) or not isinstance(extent, (int, np.integer)):
-            raise TypeError(f"{label}: {what} must hold integers, got {tuple(whole)}")
-        if extent < 1:
-            raise ValueError(f"{label}: {what} {tuple(whole)} must have extents of at least 1")
-    return tuple(int(extent) for extent in extents)
-
-
-def _declared_shape(label: str, kwargs: dict[str, Any]) -> Shape | None:
-    """Take input_shape= or input_dim= out of a constructor's arguments."""
-    shape = kwargs.pop("input_shape", None)
-    if "input_dim" in kwargs:
-        dim = kwargs.pop("input_dim")
-        shape = (dim,) if shape is None and dim is not None else shape
-    if shape is None:
-        return None
-    extents = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-    return (None, *check_extents(label, "input_shape", extents, extents))
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from _leaves(inner)
-    elif isinstance(value, (list, tuple)) and not _is_array_list(value):
-        for inner in value:
-            yield from _leaves(inner)
-    else:
-        yield value
-
-
-def _map(function: Callable[[Any], Any], value: Any) -> Any:
-    """Apply a function to each leaf of a value that may be a list, tuple or dict."""
-    if isinstance(value, dict):
-        return {key: _map(function, inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)) and not _is_array_list(value):
-        return type(value)(_map(function, inner) for inner in value)
-    return function(value)
-
-
-def _is_array_list(value: Sequence[Any]) -> bool:
-    """Whether a list is an array written out in Python numbers."""
-    inner: Any = value
-    while isinstance(inner, (list, tuple)) and inner:
-        inner = inner[0]
-    return isinstance(inner, (int, float, np.generic))

@@ -7,8 +7,9 @@ from typing import Any
 from fastnn import activations
 from fastnn.layers._arguments import channels_last, choice, pair, positive, spatial_extent
 from fastnn.layers._parts import constraints, initializers, regularizers
-from fastnn.layers.base import Layer, batch_shape
+from fastnn.layers.base import Layer
 from fastnn.layers.input_spec import InputSpec
+from fastnn.layers.nest import batch_shape
 from fastnn.tensor import Tensor, apply
 
 
@@ -84,7 +85,8 @@ class Conv2D(Layer):
             raise ValueError(f"{self.label}: filters ({filters}) must be a multiple of groups ({groups})")
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
-                f"{self.label}: strides {self.strides} and dilation_rate {self.dilation_rate} cannot both be above 1"
+                f"{self.label}: strides {self.strides} and dilation_rate {self.dilation_rate} "
+                "cannot both be above 1"
             )
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
@@ -146,6 +148,6 @@ class Conv2D(Layer):
         shape = batch_shape(self.label, input_shape)
         spatial = (
             spatial_extent(self.label, n, k, s, self.padding, d)
-            for n, k, s, d in zip(shape[1:3], self.kernel_size, self.strides, self.dilation_rate)
+            for n, k, s, d in zip(shape[1:3], self.kernel_size, self.strides, self.dilation_rate, strict=True)
         )
         return (None, *spatial, self.filters)

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.layers.base import Layer, check_extents
+from fastnn.layers.base import Layer
 from fastnn.layers.naming import unique_name
+from fastnn.layers.nest import check_extents
 from fastnn.tensor import Shape, Tensor
 
 _DTYPES = ("float32", "float64", "int32", "int64", "uint8", "bool")

@@ -28,9 +28,9 @@ class InputSpec:
     Examples
     --------
     >>> from fastnn.layers.input_spec import InputSpec
-    >>> InputSpec(min_ndim=2, axes={-1: 400}).check("Dense 'head'", (None, 3))
+    >>> InputSpec(min_ndim=2, axes={-1: 400}).check("Dense", (None, 3))
     Traceback (most recent call last):
-    ValueError: Dense 'head': input has 3 features, but its kernel was built for 400 (input shape (None, 3)).
+    ValueError: Dense: input has 3 features, but its kernel was built for 400 (input shape (None, 3)).
     """
 
     ndim: int | None = None
@@ -46,12 +46,13 @@ class InputSpec:
         if self.ndim is not None and rank != self.ndim:
             form = f" {_WORD[self.ndim]}" if self.ndim in _WORD else ""
             raise ValueError(
-                f"{label}: expected an input of rank {self.ndim}{form}, got rank {rank} (input shape {shape})."
-                f"{_rank_cure(rank, self.ndim, shape)}"
+                f"{label}: expected an input of rank {self.ndim}{form}, got rank {rank} "
+                f"(input shape {shape}).{_rank_cure(rank, self.ndim)}"
             )
         if self.min_ndim is not None and rank < self.min_ndim:
             raise ValueError(
-                f"{label}: expected an input of rank {self.min_ndim} or more, got rank {rank} (input shape {shape})."
+                f"{label}: expected an input of rank {self.min_ndim} or more, got rank {rank} "
+                f"(input shape {shape})."
             )
         for axis, extent in self.axes.items():
             if not -rank <= axis < rank:
@@ -59,12 +60,12 @@ class InputSpec:
             if shape[axis] != extent:
                 cure = f" {self.cure}" if self.cure else ""
                 raise ValueError(
-                    f"{label}: input has {shape[axis]} {self.what}, but its {self.part} was built for {extent} "
-                    f"(input shape {shape}).{cure}"
+                    f"{label}: input has {shape[axis]} {self.what}, but its {self.part} was built for "
+                    f"{extent} (input shape {shape}).{cure}"
                 )
 
 
-def _rank_cure(rank: int, wanted: int, shape: Shape) -> str:
+def _rank_cure(rank: int, wanted: int) -> str:
     if rank == 3 and wanted == 4:
         return " If the channel axis is missing, add it: x[..., None]."
     if rank > 2 and wanted == 2:

@@ -1,4 +1,4 @@
-"""Default names: dense, dense_1, dense_2, …"""
+"""Default names: dense, dense_1, and so on."""
 
 from __future__ import annotations
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastnn.layers._arguments import channels_last, choice, pair, spatial_extent
-from fastnn.layers.base import Layer, batch_shape
+from fastnn.layers.base import Layer
 from fastnn.layers.input_spec import InputSpec
+from fastnn.layers.nest import batch_shape
 from fastnn.tensor import Tensor, apply
 
 
@@ -39,7 +40,7 @@ class _Pooling2D(Layer):
         shape = batch_shape(self.label, input_shape)
         spatial = (
             spatial_extent(self.label, n, k, s, self.padding, what="pool_size")
-            for n, k, s in zip(shape[1:3], self.pool_size, self.strides)
+            for n, k, s in zip(shape[1:3], self.pool_size, self.strides, strict=True)
         )
         return (None, *spatial, shape[3])
 

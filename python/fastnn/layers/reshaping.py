@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from fastnn.layers._arguments import channels_last, integer
-from fastnn.layers.base import Layer, batch_shape
+from fastnn.layers.base import Layer
 from fastnn.layers.input_spec import InputSpec
+from fastnn.layers.nest import batch_shape
 from fastnn.tensor import Tensor, apply
 
 

@@ -1,4 +1,4 @@
-"""Layers to plain values and back. Classes are found by name among those that are known; nothing is executed."""
+"""Layers to plain values and back. Classes are found by name among those that are known."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def find_class(name: Any) -> type[Any]:
     raise ValueError(f"unknown layer class {name!r}{nearest(str(name), known)}")
 
 
-def deserialize(description: Mapping[str, Any]) -> Any:
+def deserialize(description: Any) -> Any:
     """Make a layer or model from what `serialize` returned.
 
     Parameters

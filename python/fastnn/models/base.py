@@ -218,10 +218,12 @@ class Model(Layer):
                 raise ValueError(f"{self.label}: x gave no batches")
             progress.end_epoch({}, steps=done)
         hooks.on_predict_end()
-        return _single([column[0] if len(column) == 1 else np.concatenate(column) for column in zip(*parts)])
+        return _single(
+            [column[0] if len(column) == 1 else np.concatenate(column) for column in zip(*parts, strict=True)]
+        )
 
     def _runs_over_arrays(self, arrays: list[Array], size: int, single: bool) -> Runs:
-        """Runs over ever more batches at once, as long as they take next to no time."""
+        """Yield runs over ever more batches at once, as long as they take next to no time."""
         function = self._prediction_function()
         first, count, samples = 0, 1, len(arrays[0])
         while first < samples:

@@ -30,7 +30,7 @@ class Sequential(Model):
     --------
     >>> import numpy as np, fastnn
     >>> from fastnn import layers
-    >>> model = fastnn.Sequential([layers.Input(shape=(2,)), layers.Dense(4, activation="tanh"), layers.Dense(1)])
+    >>> model = fastnn.Sequential([layers.Input(shape=(2,)), layers.Dense(4, "tanh"), layers.Dense(1)])
     >>> model.predict(np.zeros((5, 2)), verbose=0).shape
     (5, 1)
     """
@@ -92,8 +92,8 @@ class Sequential(Model):
             raise ValueError(f"{self.label}: a model cannot contain itself")
         if any(layer.name == member.name for member in self._members):
             raise ValueError(
-                f"{self.label}: there is already a layer named '{layer.name}'. Names must differ within a model, "
-                "and a layer cannot be added twice."
+                f"{self.label}: there is already a layer named '{layer.name}'. Names must differ within a "
+                "model, and a layer cannot be added twice."
             )
         if not self._members and self._input is None and layer._declared_input_shape is not None:
             self._input = InputLayer(layer._declared_input_shape[1:])

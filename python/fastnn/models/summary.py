@@ -40,7 +40,7 @@ def summary_text(model: Model, line_length: int | None = None) -> str:
     Non-trainable params: 0 (0 B)
     """
     rows = [("Layer (type)", "Output shape", "Param #")]
-    for layer, shape in zip(model.layers, model.layer_output_shapes()):
+    for layer, shape in zip(model.layers, model.layer_output_shapes(), strict=True):
         params = f"{layer.count_params():,}" if layer.built else "unbuilt"
         rows.append((f"{layer.name} ({type(layer).__name__})", "?" if shape is None else str(shape), params))
     widths = [max(len(row[i]) for row in rows) for i in range(3)]

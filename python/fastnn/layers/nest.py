@@ -1,0 +1,80 @@
+"""Lists, tuples and dicts of tensors, arrays and shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastnn.tensor import Shape
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Go through all that is in a value that may be a list, tuple or dict."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from leaves(inner)
+    elif isinstance(value, (list, tuple)) and not _is_written_out(value):
+        for inner in value:
+            yield from leaves(inner)
+    else:
+        yield value
+
+
+def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
+    """Apply a function to each leaf of a value that may be a list, tuple or dict."""
+    if isinstance(value, dict):
+        return {key: map_leaves(function, inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)) and not _is_written_out(value):
+        return type(value)(map_leaves(function, inner) for inner in value)
+    return function(value)
+
+
+def _is_written_out(value: Sequence[Any]) -> bool:
+    """Whether a list is an array written out in Python numbers."""
+    inner: Any = value
+    while isinstance(inner, (list, tuple)) and inner:
+        inner = inner[0]
+    return isinstance(inner, (int, float, np.generic))
+
+
+def batch_shape(label: str, shape: Any) -> Any:
+    """Return a shape as a tuple that begins with None; lists and dicts of shapes likewise."""
+    if isinstance(shape, dict):
+        return {key: batch_shape(label, value) for key, value in shape.items()}
+    if isinstance(shape, (tuple, list)) and shape and isinstance(shape[0], (tuple, list, dict)):
+        return [batch_shape(label, value) for value in shape]
+    try:
+        extents = tuple(shape)
+    except TypeError:
+        raise TypeError(f"{label}: expected an input shape such as (None, 784), got {shape!r}") from None
+    if not extents:
+        raise ValueError(f"{label}: the input shape must begin with the dimension of samples, got ()")
+    return (None, *check_extents(label, "input shape", extents[1:], extents))
+
+
+def check_extents(label: str, what: str, extents: Sequence[Any], whole: Any) -> tuple[int, ...]:
+    """Return extents as ints of at least 1."""
+    for extent in extents:
+        if extent is None:
+            raise ValueError(
+                f"{label}: {what} {tuple(whole)} must be fixed in all dimensions but that of samples"
+            )
+        if isinstance(extent, bool) or not isinstance(extent, (int, np.integer)):
+            raise TypeError(f"{label}: {what} must hold integers, got {tuple(whole)}")
+        if extent < 1:
+            raise ValueError(f"{label}: {what} {tuple(whole)} must have extents of at least 1")
+    return tuple(int(extent) for extent in extents)
+
+
+def declared_shape(label: str, kwargs: dict[str, Any]) -> Shape | None:
+    """Take input_shape= or input_dim= out of a constructor's arguments."""
+    shape = kwargs.pop("input_shape", None)
+    if "input_dim" in kwargs:
+        dim = kwargs.pop("input_dim")
+        shape = (dim,) if shape is None and dim is not None else shape
+    if shape is None:
+        return None
+    extents = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    return (None, *check_extents(label, "input_shape", extents, extents))
