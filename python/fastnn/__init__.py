@@ -6,12 +6,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import activations, callbacks, config, datasets, layers, models, utils
+    from . import activations, callbacks, config, datasets, layers, models, saving, utils
     from ._core import __version__, num_threads, set_num_threads
     from .layers import Input
     from .models import Model, Sequential
 
-_MODULES = ("activations", "callbacks", "config", "datasets", "layers", "models", "utils")
+_MODULES = ("activations", "callbacks", "config", "datasets", "layers", "models", "saving", "utils")
 _NAMES = {
     "Input": "layers",
     "Model": "models",
@@ -33,6 +33,7 @@ __all__ = [
     "layers",
     "models",
     "num_threads",
+    "saving",
     "set_num_threads",
     "utils",
 ]

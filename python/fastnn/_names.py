@@ -6,9 +6,11 @@ import difflib
 import re
 from collections.abc import Iterable
 
+_LISTED = 30
+
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which known names come closest: ``"; did you mean 'relu'?"``, or list all of them.
+    """Say which known names come closest, ``"; did you mean 'relu'?"``, or list them if they are few.
 
     Parameters
     ----------
@@ -31,7 +33,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)
     if close:
         return f"; did you mean {' or '.join(repr(c) for c in close)}?"
-    return f"; known are {', '.join(names)}"
+    return f"; known are {', '.join(names)}" if len(names) <= _LISTED else ""
 
 
 def snake_case(name: str) -> str:

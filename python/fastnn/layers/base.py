@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from fastnn import _core, config
 from fastnn._names import nearest
+from fastnn.layers import loading
 from fastnn.layers._parts import constraints, initializers, regularizers
 from fastnn.layers.context import BuildContext, current
 from fastnn.layers.input_spec import InputSpec
@@ -172,9 +173,11 @@ class Layer:
             regularizer=regularizers.get(regularizer),
             constraint=constraints.get(constraint),
         )
-        values = np.asarray(initial(extents, kind))
+        loaded = loading.take(self.label, name, extents, kind)
+        values = None if loaded else np.asarray(initial(extents, kind))
         self._store.add(name, list(extents), kind, is_state=not trainable)
-        weight.assign(values)
+        if values is not None:
+            weight.assign(values)
         self._weights.append(weight)
         return weight
 

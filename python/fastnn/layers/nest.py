@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastnn.tensor import Shape
+
+_MOST_ELEMENTS = 2**40
 
 
 def leaves(value: Any) -> Iterator[Any]:
@@ -65,6 +68,8 @@ def check_extents(label: str, what: str, extents: Sequence[Any], whole: Any) -> 
             raise TypeError(f"{label}: {what} must hold integers, got {tuple(whole)}")
         if extent < 1:
             raise ValueError(f"{label}: {what} {tuple(whole)} must have extents of at least 1")
+    if math.prod(int(extent) for extent in extents) > _MOST_ELEMENTS:
+        raise ValueError(f"{label}: {what} {tuple(whole)} has more than {_MOST_ELEMENTS} elements a sample")
     return tuple(int(extent) for extent in extents)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,57 @@ if TYPE_CHECKING:
     from fastnn.layers.base import Layer
 
 _custom: dict[str, type[Any]] = {}
+
+
+def register(cls: Any) -> Any:
+    """Make a layer class of one's own known to `load_model`, by its name; a decorator.
+
+    Parameters
+    ----------
+    cls : type
+        Subclass of `Layer`.
+
+    Returns
+    -------
+    type
+        The class.
+
+    Raises
+    ------
+    TypeError
+        If it is not a subclass of `Layer`.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> @fastnn.saving.register
+    ... class Same(fastnn.layers.Layer):
+    ...     def call(self, inputs):
+    ...         return inputs
+    """
+    from fastnn.layers.base import Layer
+
+    if not isinstance(cls, type) or not issubclass(cls, Layer):
+        raise TypeError(f"register: expected a subclass of Layer, got {cls!r}")
+    _custom[cls.__name__] = cls
+    return cls
+
+
+@contextmanager
+def custom_classes(classes: Mapping[str, type[Any]]) -> Iterator[None]:
+    """Know more classes, by name, for a while.
+
+    Parameters
+    ----------
+    classes : mapping of str to type
+    """
+    before = dict(_custom)
+    _custom.update(classes)
+    try:
+        yield
+    finally:
+        _custom.clear()
+        _custom.update(before)
 
 
 def plain(value: Any) -> Any:
@@ -115,7 +167,10 @@ def find_class(name: Any) -> type[Any]:
                 if isinstance(found, type) and issubclass(found, Layer):
                     return found
     known = [*_custom, *layers.__all__, *models.__all__]
-    raise ValueError(f"unknown layer class {name!r}{nearest(str(name), known)}")
+    raise ValueError(
+        f"unknown layer class {str(name)!r} (your own must be registered with fastnn.saving.register, or "
+        f"passed as custom_objects){nearest(str(name), known)}"
+    )
 
 
 def deserialize(description: Any) -> Any:

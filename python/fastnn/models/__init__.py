@@ -9,5 +9,6 @@ False
 
 from fastnn.models.base import Model
 from fastnn.models.sequential import Sequential
+from fastnn.saving import load_model
 
-__all__ = ["Model", "Sequential"]
+__all__ = ["Model", "Sequential", "load_model"]

@@ -15,6 +15,7 @@ from fastnn.callbacks import CallbackList
 from fastnn.layers._arguments import positive
 from fastnn.layers.base import Layer
 from fastnn.layers.context import BuildContext
+from fastnn.layers.weight import Weight
 from fastnn.progress import make_progress
 from fastnn.tensor import Shape
 
@@ -115,6 +116,70 @@ class Model(Layer):
         from fastnn.models.summary import summary_text
 
         (print_fn or print)(summary_text(self, line_length))
+
+    # Files ---------------------------------------------------------------------------------------
+
+    def named_weights(self) -> dict[str, Weight]:
+        """Return all weights by their names in the model: ``"dense/kernel"``, ``"block/dense/kernel"``.
+
+        Raises
+        ------
+        ValueError
+            If two weights have the same name.
+        """
+        found: dict[str, Weight] = {}
+        seen: set[int] = set()
+
+        def visit(layer: Layer, prefix: str) -> None:
+            if id(layer) in seen:
+                return
+            seen.add(id(layer))
+            for weight in layer._weights:
+                if found.setdefault(prefix + weight.name, weight) is not weight:
+                    raise ValueError(f"{self.label}: two weights are named '{prefix + weight.name}'")
+            for inner in layer._sublayers():
+                visit(inner, f"{prefix}{inner.name}/")
+
+        visit(self, "")
+        return found
+
+    def save(self, filepath: Any, overwrite: bool = True) -> None:
+        """Save architecture, weights, what `compile` got and the training state; see `fastnn.saving`."""
+        from fastnn.saving import save_model
+
+        save_model(self, filepath, overwrite)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Save the weights alone; see `fastnn.saving`."""
+        from fastnn.saving import save_weights
+
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
+        """Load weights by name from a file of weights or of a whole model; see `fastnn.saving`."""
+        from fastnn.saving import load_weights
+
+        load_weights(self, filepath, skip_mismatch)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Return what `compile` got, as plain values; None before `compile`."""
+        return None
+
+    def compile_from_config(self, config: Any) -> None:
+        """Compile with what `get_compile_config` returned."""
+        raise NotImplementedError(f"{self.label}: cannot be compiled")
+
+    def _get_training_state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        return {}, {}
+
+    def _set_training_state(self, state: dict[str, Any], slots: dict[str, Array]) -> None:
+        """Inverse of `_get_training_state`."""
+
+    def _restore_training_state(self, filepath: Any) -> int:
+        """Set weights and training state from a file of this model; return the next epoch."""
+        from fastnn.saving import restore_training_state
+
+        return restore_training_state(self, filepath)
 
     # Prediction ----------------------------------------------------------------------------------
 
