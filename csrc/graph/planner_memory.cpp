@@ -133,13 +133,11 @@ void Planner::assign_shared() {
     tensor.offset = used;
     used += align_up(tensor.type.size() * dtype_size(tensor.type.dtype)) + kAlignment;
   }
-  int64_t accumulators = 0;
   for (size_t s = 0; s < plan_.steps_.size(); ++s) {
     Step& step = plan_.steps_[s];
     if (step.kind != StepKind::partial) continue;
     step.accumulator = used;
     used += step.accumulator_bytes * plan_.shards_;
-    accumulators += step.accumulator_bytes;
     for (Step& other : plan_.steps_) {
       if (other.kind == StepKind::combine && other.node == step.node) other.accumulator = step.accumulator;
     }

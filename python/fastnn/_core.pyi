@@ -19,6 +19,7 @@ __all__: list[str] = [
     "available_isas",
     "compiler",
     "current_isa",
+    "fma_peak",
     "lanes",
     "num_threads",
     "op_names",
@@ -196,6 +197,13 @@ def available_isas() -> list[str]:
 def current_isa() -> str:
     """
     Instruction set of the kernels in use.
+    """
+
+def fma_peak(
+    threads: typing.SupportsIndex = 1, seconds: typing.SupportsFloat | typing.SupportsIndex = 0.2
+) -> float:
+    """
+    Measured float32 multiply-add rate of that many threads, in operations a second (two for each multiply-add).
     """
 
 def lanes(dtype: str) -> int:
