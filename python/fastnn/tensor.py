@@ -152,15 +152,17 @@ def run(
     function: Callable[..., Tensor],
     arrays: Iterable[npt.NDArray[Any]],
     dtype: str,
+    name: str = "function",
 ) -> npt.NDArray[Any]:
     """Compute a function of tensors on arrays whose first dimension counts samples."""
     from fastnn.layers.context import BuildContext
 
     arrays = list(arrays)
     graph = _core.Graph()
-    with BuildContext(graph):
+    with BuildContext(graph) as context:
+        context.enter(name)
         inputs = [
-            graph_input(graph, (None, *array.shape[1:]), dtype, f"argument {i}")
+            graph_input(graph, (None, *array.shape[1:]), dtype, f"argument {i} of {name}")
             for i, array in enumerate(arrays)
         ]
         result = function(*inputs)

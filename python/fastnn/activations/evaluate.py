@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastnn import tensor as _tensor
-from fastnn.tensor import Tensor
+from fastnn.tensor import Tensor, apply, run
 
 
 def elementwise(x: Any, kind: str, alpha: float | None = None) -> Any:
     """Add an `activation` node to a tensor's graph, or compute it on an array of any shape."""
+    return composed(x, kind, lambda t: apply("activation", [t], {"kind": kind, "alpha": alpha}))
+
+
+def composed(x: Any, name: str, function: Callable[[Tensor], Tensor]) -> Any:
+    """Apply a function of single elements to a tensor, or compute it on an array of any shape."""
     if isinstance(x, Tensor):
-        return _tensor.apply("activation", [x], {"kind": kind, "alpha": alpha})
-    array = floating(x, kind)
+        return function(x)
+    array = floating(x, name)
     if array.size == 0:
-        return array.copy()
-    flat = np.ascontiguousarray(array).reshape(-1)
-    result = _tensor.run(
-        lambda t: _tensor.apply("activation", [t], {"kind": kind, "alpha": alpha}, kind),
-        [flat],
-        str(flat.dtype),
-    )
-    return result.reshape(array.shape)
+        return array
+    return run(function, [array.reshape(-1)], str(array.dtype), name).reshape(array.shape)
 
 
 def floating(x: Any, name: str) -> npt.NDArray[Any]:
@@ -45,30 +44,20 @@ def check_number(function: str, name: str, value: Any) -> float:
 
 
 def along_axis(x: Any, op: str, axis: int) -> Any:
-    """Apply an op that works on the last axis along another."""
+    """Add an op that works along one axis, or compute it on an array of any shape."""
     if isinstance(x, Tensor):
-        last = _tensor_axis(op, axis, x.ndim)
-        if last == x.ndim - 1:
-            return _tensor.apply(op, [x])
-        order = [i for i in range(1, x.ndim) if i != last] + [last]  # the axis goes last, and comes back
-        back = [order.index(i) for i in range(1, x.ndim)]
-        moved = _tensor.apply("transpose", [x], {"permutation": [i - 1 for i in order]})
-        return _tensor.apply("transpose", [_tensor.apply(op, [moved])], {"permutation": back})
+        return apply(op, [x], {"axis": axis_of(op, axis, x.ndim, 1) - 1})
     array = floating(x, op)
-    if array.ndim == 0:
-        raise ValueError(f"{op}: expected an array with at least one dimension, got a scalar")
-    if not -array.ndim <= axis < array.ndim:
-        raise ValueError(f"{op}: axis {axis} does not exist in an array of shape {array.shape}")
+    place = axis_of(op, axis, array.ndim, 0)
     if array.size == 0:
-        return array.copy()
-    moved_array = np.moveaxis(array, axis, -1)
-    rows = np.ascontiguousarray(moved_array).reshape(-1, moved_array.shape[-1])
-    result = _tensor.run(lambda t: _tensor.apply(op, [t], {}, op), [rows], str(rows.dtype))
-    return np.ascontiguousarray(np.moveaxis(result.reshape(moved_array.shape), -1, axis))
+        return array
+    return run(lambda t: apply(op, [t], {"axis": place}), [array[None]], str(array.dtype), op)[0]
 
 
-def _tensor_axis(op: str, axis: int, ndim: int) -> int:
+def axis_of(owner: str, axis: int, ndim: int, first: int) -> int:
+    """Return an axis counted from 0, of those from `first` on."""
     place = axis + ndim if axis < 0 else axis
-    if not 1 <= place < ndim:
-        raise ValueError(f"{op}: axis {axis} must be one of the axes 1 to {ndim - 1} (0 counts samples)")
+    if not first <= place < ndim:
+        which = f"the axes {first} to {ndim - 1}" if ndim > first else "any: there is none to choose"
+        raise ValueError(f"{owner}: axis {axis} is not one of {which}")
     return place

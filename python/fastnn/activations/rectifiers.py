@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastnn.activations.evaluate import check_number, elementwise
+from fastnn.activations.evaluate import check_number, composed, elementwise
+from fastnn.tensor import Tensor, apply
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
@@ -88,14 +89,18 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     return elementwise(x, "celu", check_number("celu", "alpha", alpha))
 
 
-def relu(x: Any, negative_slope: float = 0.0) -> Any:
-    """x, below 0 `negative_slope` times x.
+def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+    """x, below `threshold` ``negative_slope * (x - threshold)``, and at most `max_value`.
 
     Parameters
     ----------
     x : Tensor or array_like
     negative_slope : float, default 0.0
-        The slope below 0.
+        The slope below the threshold.
+    max_value : float, optional
+        The ceiling.
+    threshold : float, default 0.0
+        Where the function begins: from there on it is x.
 
     Returns
     -------
@@ -111,9 +116,32 @@ def relu(x: Any, negative_slope: float = 0.0) -> Any:
     >>> from fastnn.activations import relu
     >>> relu([-1.0, 2.0])
     array([0., 2.], dtype=float32)
+    >>> relu([-1.0, 2.0, 9.0], max_value=6)
+    array([0., 2., 6.], dtype=float32)
     """
     slope = check_number("relu", "negative_slope", negative_slope)
-    return elementwise(x, "relu") if slope == 0.0 else elementwise(x, "leaky_relu", slope)
+    begin = check_number("relu", "threshold", threshold)
+    if begin == 0.0 and max_value is None:
+        return elementwise(x, "relu") if slope == 0.0 else elementwise(x, "leaky_relu", slope)
+    ceiling = None if max_value is None else check_number("relu", "max_value", max_value)
+    return composed(x, "relu", lambda t: _bounded(t, slope, ceiling, begin))
+
+
+def _bounded(x: Tensor, slope: float, ceiling: float | None, begin: float) -> Tensor:
+    if begin == 0.0:
+        out = elementwise(x, "relu") if slope == 0.0 else elementwise(x, "leaky_relu", slope)
+    else:
+        above = apply("greater_equal", [x, _constant(x, begin)])
+        out = apply("multiply", [x, above])
+        if slope != 0.0:
+            below = apply("scale_shift", [above], {"scale": -slope, "offset": slope})
+            shifted = apply("scale_shift", [x], {"offset": -begin})
+            out = apply("add", [out, apply("multiply", [shifted, below])])
+    return out if ceiling is None else apply("minimum", [out, _constant(x, ceiling)])
+
+
+def _constant(like: Tensor, value: float) -> Tensor:
+    return apply("fill", [], {"value": value, "shape": [], "dtype": like.dtype})
 
 
 def gelu(x: Any, approximate: bool = False) -> Any:

@@ -112,8 +112,7 @@ class _GlobalPooling2D(Layer):
 
     def call(self, inputs: Tensor) -> Any:
         """Compute the outputs."""
-        out = apply(self._op, [inputs])
-        return apply("reshape", [out], {"shape": [1, 1, inputs.shape[3]]}) if self.keepdims else out
+        return apply(self._op, [inputs], {"global": True, "keepdims": self.keepdims})
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape for an input's."""
@@ -140,7 +139,7 @@ class GlobalMaxPooling2D(_GlobalPooling2D):
     array([[6., 7.]], dtype=float32)
     """
 
-    _op = "global_max_pool2d"
+    _op = "max_pool2d"
 
 
 class GlobalAveragePooling2D(_GlobalPooling2D):
@@ -162,7 +161,7 @@ class GlobalAveragePooling2D(_GlobalPooling2D):
     array([[3., 4.]], dtype=float32)
     """
 
-    _op = "global_average_pool2d"
+    _op = "average_pool2d"
 
 
 MaxPool2D = MaxPooling2D

@@ -107,7 +107,7 @@ class Permute(Layer):
         """Return the transposed tensor."""
         if self.dims == tuple(sorted(self.dims)):
             return inputs
-        return apply("transpose", [inputs], {"permutation": [n - 1 for n in self.dims]})
+        return apply("transpose", [inputs], {"perm": [n - 1 for n in self.dims]})
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape for an input's."""

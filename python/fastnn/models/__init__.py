@@ -8,7 +8,8 @@ False
 """
 
 from fastnn.models.base import Model
+from fastnn.models.ready import lenet5, mlp, perceptron
 from fastnn.models.sequential import Sequential
 from fastnn.saving import load_model
 
-__all__ = ["Model", "Sequential", "load_model"]
+__all__ = ["Model", "Sequential", "lenet5", "load_model", "mlp", "perceptron"]
