@@ -162,3 +162,58 @@ def sparse_softmax_cross_entropy(
     chosen = np.where(ignored, 0, labels).astype("int64")
     target = np.eye(classes)[chosen] * (1 - label_smoothing) + label_smoothing / classes
     return np.where(ignored, 0.0, -(target * log_p).sum(axis=-1))
+
+
+# -------------------------------------------------------------------------------- softmax and slopes
+
+
+def _per_sample_axis(x: Array, axis: int) -> int:
+    return axis if axis < 0 else axis + 1
+
+
+def softmax(x: Array, axis: int = -1) -> Array:
+    at = _per_sample_axis(x, axis)
+    e = np.exp(x - x.max(axis=at, keepdims=True))
+    return e / e.sum(axis=at, keepdims=True)
+
+
+def log_softmax(x: Array, axis: int = -1) -> Array:
+    at = _per_sample_axis(x, axis)
+    shifted = x - x.max(axis=at, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=at, keepdims=True))
+
+
+def prelu(x: Array, alpha: Array) -> Array:
+    return np.where(x < 0, x * alpha, x)
+
+
+def transpose(x: Array, perm: Sequence[int]) -> Array:
+    return x.transpose(0, *(p + 1 for p in perm))
+
+
+# -------------------------------------------------------------------------------- regularisation
+
+
+def penalty(w: Array, l1: float = 0.0, l2: float = 0.0) -> Array:
+    return np.asarray(l1 * np.abs(w).sum() + l2 * (w * w).sum())
+
+
+def activity_penalty(x: Array, l1: float = 0.0, l2: float = 0.0) -> Array:
+    return np.array([penalty(sample, l1, l2) for sample in x])
+
+
+def _norms(w: Array, axis: Sequence[int]) -> Array:
+    return np.sqrt((w * w).sum(axis=tuple(axis), keepdims=True))
+
+
+def constrain_max_norm(w: Array, max_value: float = 2.0, axis: Sequence[int] = (0,)) -> Array:
+    norms = _norms(w, axis)
+    return w * (np.clip(norms, 0, max_value) / (1e-7 + norms))
+
+
+def constrain_unit_norm(w: Array, axis: Sequence[int] = (0,)) -> Array:
+    return w / (1e-7 + _norms(w, axis))
+
+
+def constrain_non_negative(w: Array) -> Array:
+    return np.maximum(w, 0)

@@ -26,16 +26,16 @@ FASTNN_INLINE V block_sum(int64_t count, Term term) {
   return total + rest;
 }
 
-/// v with the lanes from n on set to 0, whatever they hold.
+/// v with the lanes from n on set to `rest`, whatever they hold.
 template <class V>
-FASTNN_INLINE V first_lanes(V v, int64_t n) {
+FASTNN_INLINE V first_lanes(V v, int64_t n, Elem<V> rest = 0) {
   if constexpr (lanes<V> == 1) {
-    return n > 0 ? v : V{};
+    return n > 0 ? v : rest;
   } else {
     using B = Bits<V>;
     B number;
     for (int i = 0; i < lanes<V>; ++i) number[i] = static_cast<Elem<B>>(i);
-    return select(less(number, broadcast<B>(static_cast<Elem<B>>(n))), v, zero<V>());
+    return select(less(number, broadcast<B>(static_cast<Elem<B>>(n))), v, broadcast<V>(rest));
   }
 }
 

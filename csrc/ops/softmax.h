@@ -1,0 +1,75 @@
+// softmax(x; axis), log_softmax(x; axis) over one per-sample axis (0 is the first after the batch; default
+// -1, the last), in the stable form. softmax_grad(dy, y), log_softmax_grad(dy, y) -> dx
+#pragma once
+
+#include "ops/axis.h"
+
+namespace fastnn::ops {
+
+/// Per sample: [outer][extent][inner], with sums along the middle.
+struct AxisConfig {
+  int64_t outer;
+  int64_t extent;
+  int64_t inner;
+};
+
+inline Configuration softmax_config(const NodeInfo& n) {
+  const Shape& dims = n.in[0].dims;
+  const auto axis = static_cast<size_t>(axis_of("softmax", n.attributes.integer("axis", -1), dims.size()));
+  AxisConfig config{1, dims[axis], 1};
+  for (size_t d = 0; d < axis; ++d) config.outer *= dims[d];
+  for (size_t d = axis + 1; d < dims.size(); ++d) config.inner *= dims[d];
+  return make_configuration(config);
+}
+
+inline void infer_softmax(InferContext& c) {
+  c.expect_inputs(1, 1);
+  if (!is_floating(c.in[0].dtype))
+    throw_type(c.node, ": softmax needs floating point, got ", dtype_name(c.in[0].dtype));
+  if (c.in[0].dims.empty()) throw_value(c.node, ": softmax needs at least one dimension beside the batch");
+  axis_of(c.node, c.attributes.integer("axis", -1), c.in[0].dims.size());
+  c.out = {c.in[0]};
+}
+
+inline void infer_softmax_grad(InferContext& c) {
+  c.expect_inputs(2, 2);
+  c.out = {c.in[1]};
+}
+
+inline Cost softmax_cost(const NodeInfo& n) { return Cost{20.0 * static_cast<double>(n.in[0].size())}; }
+
+inline const Op softmax{
+    .name = "softmax",
+    .infer = infer_softmax,
+    .configure = softmax_config,
+    .gradient =
+        [](GradientContext& g) {
+          return std::vector<TensorId>{g.add("softmax_grad", {g.out_gradients[0], g.out[0]}, g.attributes)};
+        },
+    .cost = softmax_cost,
+    .in_place = true,
+};
+
+inline const Op softmax_grad{
+    .name = "softmax_grad", .infer = infer_softmax_grad, .configure = softmax_config, .in_place = true};
+
+inline const Op log_softmax{
+    .name = "log_softmax",
+    .infer = infer_softmax,
+    .configure = softmax_config,
+    .gradient =
+        [](GradientContext& g) {
+          return std::vector<TensorId>{
+              g.add("log_softmax_grad", {g.out_gradients[0], g.out[0]}, g.attributes)};
+        },
+    .cost = softmax_cost,
+    .in_place = true,
+};
+
+inline const Op log_softmax_grad{.name = "log_softmax_grad",
+                                 .infer = infer_softmax_grad,
+                                 .configure = softmax_config,
+                                 .cost = softmax_cost,
+                                 .in_place = true};
+
+}  // namespace fastnn::ops
