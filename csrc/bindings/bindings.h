@@ -7,6 +7,7 @@
 
 namespace fastnn::bindings {
 
+void bind_batcher(pybind11::module_& module);
 void bind_graph(pybind11::module_& module);
 void bind_function(pybind11::module_& module);
 void bind_optimizer(pybind11::module_& module);

@@ -21,4 +21,5 @@ PYBIND11_MODULE(_core, module) {
   fastnn::bindings::bind_function(module);
   fastnn::bindings::bind_optimizer(module);
   fastnn::bindings::bind_trainer(module);
+  fastnn::bindings::bind_batcher(module);
 }

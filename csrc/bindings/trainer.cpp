@@ -2,6 +2,7 @@
 #include "train/trainer.h"
 
 #include "bindings/arrays.h"
+#include "core/augment.h"
 
 namespace py = pybind11;
 
@@ -40,8 +41,15 @@ py::dict run_epoch(Trainer& trainer, const std::vector<py::array>& inputs, const
       args.samples = std::min(args.samples, value.cast<int64_t>());
     } else if (name == "first_row") {
       const auto first = value.cast<int64_t>();
-      for (BatchSource& source : args.sources) source.data += first * source.row_stride;
+      for (BatchSource& source : args.sources) {
+        source.data += first * source.row_stride;
+        source.row_base += first;
+      }
       args.samples -= first;
+    } else if (name == "row_base") {  // of batches: rows of the data set before these, for random changes
+      for (BatchSource& source : args.sources) source.row_base += value.cast<int64_t>();
+    } else if (name == "augment") {  // random changes to the first input's images
+      args.sources.at(0).augment = value.is_none() ? nullptr : value.cast<const AugmentConfig*>();
     } else if (name == "batch_size") {
       args.batch_size = value.cast<int64_t>();
     } else if (name == "max_steps") {

@@ -132,6 +132,8 @@ struct KernelTableEntry {
   const Kernel* kernel;
 };
 
+struct AugmentConfig;
+
 /// Where a batch's rows lie and how one tile of them is written into the plan's layout.
 struct GatherCall {
   const std::byte* source = nullptr;  ///< first row
@@ -144,10 +146,11 @@ struct GatherCall {
   DType type = DType::f32;            ///< what the plan wants
   int32_t lanes = 1;
   void* out = nullptr;                ///< lanes past `count` in the last group repeat the last sample
-  const void* augment = nullptr;      ///< AugmentConfig or null
+  const AugmentConfig* augment = nullptr;  ///< random changes to make (see core/augment.h), or null
+  int64_t row_base = 0;               ///< added to row numbers where random numbers are keyed by them
   uint64_t seed = 0;
   uint64_t epoch = 0;
-  std::byte* scratch = nullptr;
+  std::byte* scratch = nullptr;       ///< KernelTable::augment_scratch bytes, 64-byte aligned; unused without augment
 };
 
 /// Sums the shards' accumulators of one output, elements [begin, end), in shard order; lanes are summed pairwise.
@@ -170,6 +173,7 @@ struct KernelTable {
   const KernelTableEntry* entries;
   int32_t entry_count;
   void (*gather)(const GatherCall&);
+  int64_t (*augment_scratch)(const AugmentConfig&);  ///< bytes of scratch that gather needs to augment
   void (*combine)(const CombineCall&);
   double (*run_multiply_adds)(int64_t rounds);  ///< float32 multiply-adds for measuring the peak; operations done
   void (*update_f32)(const UpdateCall&);

@@ -37,6 +37,7 @@ void native_scale_pow2(NoNative);
 void native_exponent(NoNative);
 void native_mantissa(NoNative);
 void native_widen(NoNative);
+void native_multiply_even(NoNative);
 
 #if FASTNN_SIMD_X86
 
@@ -94,6 +95,23 @@ FASTNN_INLINE double native_max(double a, double b) {
 }
 FASTNN_INLINE double native_min(double a, double b) {
   return _mm_cvtsd_f64(_mm_min_sd(_mm_set_sd(a), _mm_set_sd(b)));
+}
+#endif
+
+// Products of the even lanes, in full.
+#ifdef __SSE4_1__
+FASTNN_INLINE Vec<std::uint64_t, 2> native_multiply_even(Vec<std::uint32_t, 4> a, Vec<std::uint32_t, 4> b) {
+  return (Vec<std::uint64_t, 2>)_mm_mul_epu32((__m128i)a, (__m128i)b);
+}
+#endif
+#ifdef __AVX2__
+FASTNN_INLINE Vec<std::uint64_t, 4> native_multiply_even(Vec<std::uint32_t, 8> a, Vec<std::uint32_t, 8> b) {
+  return (Vec<std::uint64_t, 4>)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+}
+#endif
+#ifdef __AVX512F__
+FASTNN_INLINE Vec<std::uint64_t, 8> native_multiply_even(Vec<std::uint32_t, 16> a, Vec<std::uint32_t, 16> b) {
+  return (Vec<std::uint64_t, 8>)_mm512_mul_epu32((__m512i)a, (__m512i)b);
 }
 #endif
 

@@ -1,4 +1,5 @@
 // The one thing that a kernel library exports: its table, made from ops.inc.
+#include "cpu/augment.h"
 #include "cpu/combine.h"
 #include "cpu/gather.h"
 #include "cpu/kernels.h"
@@ -27,6 +28,7 @@ constexpr KernelTable kTable{
     .entries = kEntries,
     .entry_count = static_cast<int32_t>(sizeof(kEntries) / sizeof(kEntries[0])),
     .gather = gather,
+    .augment_scratch = augment_scratch,
     .combine = combine,
     .run_multiply_adds = run_multiply_adds,
     .update_f32 = update_f32,

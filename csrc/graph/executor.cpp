@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/augment.h"
 #include "graph/backend.h"
 #include "graph/planner.h"
 
@@ -47,6 +48,23 @@ void Workspace::bind_parameters() {
   }
 }
 
+void Workspace::bind_sources(const BatchSource* sources) {
+  int64_t bytes = 0;
+  for (size_t i = 0; i < plan_->graph().inputs().size(); ++i) {
+    const AugmentConfig* augment = sources[i].augment;
+    if (augment == nullptr) continue;
+    const Tensor& input = plan_->graph().at(plan_->graph().inputs()[i]);
+    if (augment->size() != input.type.size()) {
+      throw_value("input '", input.name, "' of shape ", input.type.str(), " cannot be augmented as images of shape (",
+                  augment->height, ", ", augment->width, ", ", augment->channels, ")");
+    }
+    bytes = std::max(bytes, kernel_table().augment_scratch(*augment));
+  }
+  for (ThreadState& state : threads_) {
+    if (state.augment.bytes() < bytes) state.augment = Buffer(bytes);
+  }
+}
+
 const std::byte* Workspace::value(int32_t plan_tensor) const {
   const PlanTensor& tensor = plan_->tensors()[static_cast<size_t>(plan_tensor)];
   if (tensor.space == Space::store) {
@@ -59,7 +77,7 @@ const std::byte* Workspace::value(int32_t plan_tensor) const {
 
 int64_t Workspace::bytes() const {
   int64_t total = shared_.bytes();
-  for (const ThreadState& state : threads_) total += state.memory.bytes();
+  for (const ThreadState& state : threads_) total += state.memory.bytes() + state.augment.bytes();
   return total;
 }
 
@@ -160,6 +178,7 @@ void Workspace::run_tile_step(const Step& step, size_t index, const RunArguments
     const int64_t row_bytes = tensor.bytes_per_sample();
     const bool in_place = tensor.space == Space::tile && step.lanes == 1 && args.rows == nullptr &&
                           source.dtype == tensor.type.dtype && source.row_stride == row_bytes &&
+                          reinterpret_cast<uintptr_t>(source.data) % static_cast<uintptr_t>(dtype_size(source.dtype)) == 0 &&
                           source.augment == nullptr;
     if (in_place) {
       mine.base[static_cast<size_t>(id)] = const_cast<std::byte*>(source.data) + (args.first_row + first) * row_bytes;
@@ -178,9 +197,10 @@ void Workspace::run_tile_step(const Step& step, size_t index, const RunArguments
     call.lanes = tensor.lanes;
     call.out = mine.base[static_cast<size_t>(id)] = address(tensor, args, mine, first);
     call.augment = source.augment;
+    call.row_base = source.row_base;
     call.seed = args.seed;
     call.epoch = args.epoch;
-    call.scratch = mine.memory.data() + align_up(plan_->tile_bytes());
+    call.scratch = mine.augment.data();
     kernel_table().gather(call);
     if (args.find_nonfinite) look_for_nonfinite(step, args, mine, first, count);
     return;

@@ -18,7 +18,8 @@ struct BatchSource {
   const std::byte* data = nullptr;
   int64_t row_stride = 0;  ///< bytes; 0 repeats one row for every sample
   DType dtype = DType::f32;
-  const void* augment = nullptr;
+  const AugmentConfig* augment = nullptr;  ///< random changes (core/augment.h), or null; must outlive the runs
+  int64_t row_base = 0;  ///< number in the data set of the source's first row: random changes are keyed by it
 };
 
 /// One run: which samples, and where results go.
@@ -43,6 +44,8 @@ class FASTNN_API Workspace {
   int threads() const { return static_cast<int>(threads_.size()); }
   /// Refreshes the addresses of parameters. Call before a run, or a series of runs in which no store grows.
   void bind_parameters();
+  /// Makes sure that there is scratch for what the sources ask for. Call before a run, or a series of runs.
+  void bind_sources(const BatchSource* sources);
   /// Value of an unbatched plan tensor after a run.
   const std::byte* value(int32_t plan_tensor) const;
   Status& status() { return status_; }
@@ -55,6 +58,7 @@ class FASTNN_API Workspace {
 
   struct ThreadState {
     Buffer memory;              // tile memory, then scratch
+    Buffer augment;             // scratch of gathers that augment
     std::vector<View> views;    // operands of all steps, in order
     std::vector<std::byte*> base;  // of each plan tensor, for the current tile
   };

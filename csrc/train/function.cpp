@@ -45,6 +45,7 @@ void Function::run(const std::vector<BatchSource>& sources, int64_t samples, int
   if (threads <= 0) threads = useful_threads(use.plan->flops(capacity), false);
   std::unique_ptr<Workspace> workspace = use.pool->lease(threads);
   workspace->bind_parameters();
+  workspace->bind_sources(sources.data());
   std::vector<std::byte*> externals(static_cast<size_t>(use.plan->externals()), nullptr);
   parallel(threads, [&](Team& team, int thread) {
     RunArguments args;

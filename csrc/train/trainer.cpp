@@ -147,6 +147,7 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
   Prepared& use = prepared(batch_size, threads);
   Workspace& workspace = *use.workspace;
   workspace.bind_parameters();
+  workspace.bind_sources(args.sources.data());
   if (constraint_workspace_ != nullptr) constraint_workspace_->bind_parameters();
 
   std::vector<std::byte*> externals(static_cast<size_t>(use.plan->externals()), nullptr);

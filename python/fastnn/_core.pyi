@@ -10,6 +10,7 @@ import numpy.typing
 import typing
 
 __all__: list[str] = [
+    "AugmentConfig",
     "Function",
     "Graph",
     "Optimizer",
@@ -19,6 +20,7 @@ __all__: list[str] = [
     "compiler",
     "current_isa",
     "fma_peak",
+    "gather",
     "lanes",
     "num_threads",
     "op_names",
@@ -188,6 +190,17 @@ class Trainer:
     @property
     def bytes(self) -> int: ...
 
+class AugmentConfig:
+    """
+    Random changes to images, as the batcher makes them.
+    """
+    def __init__(self, **kwargs) -> None: ...
+    @property
+    def size(self) -> int:
+        """
+        Elements of an image.
+        """
+
 def available_isas() -> list[str]:
     """
     Instruction sets that this machine and installation offer, best first.
@@ -203,6 +216,20 @@ def fma_peak(
 ) -> float:
     """
     Measured float32 multiply-add rate of that many threads, in operations a second (two for each multiply-add).
+    """
+
+def gather(
+    array: numpy.typing.NDArray[typing.Any],
+    dtype: str = "float32",
+    lanes: typing.SupportsIndex = 1,
+    rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int64] | None = None,
+    augment: AugmentConfig = None,
+    seed: typing.SupportsIndex = 0,
+    epoch: typing.SupportsIndex = 0,
+    row_base: typing.SupportsIndex = 0,
+) -> numpy.typing.NDArray[typing.Any]:
+    """
+    Rows of an array, converted and, if asked for, augmented: (n, ...) when lanes is 1, else in the batch-lane layout (ceil(n / lanes), elements, lanes).
     """
 
 def lanes(dtype: str) -> int:

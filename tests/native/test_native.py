@@ -18,6 +18,7 @@ FLAGS = [
     "-Wno-psabi",
     "-fno-math-errno",
     "-fno-trapping-math",
+    f"-I{HERE.parents[1] / 'csrc'}",
 ]
 # What /proc/cpuinfo must list for a level to run.
 LEVELS = {
