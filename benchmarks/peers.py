@@ -2,8 +2,8 @@
 
 Every framework trains the same network on the same data with its own defaults, in a process of its own; the
 processes take turns, round after round, so that a machine whose speed drifts is fair to all. The table gives
-medians, fastnn's advantage as the median of the rounds' ratios, and the share of the multiply-add peak measured in
-the same run.
+medians, fastnn's advantage as the median of the rounds' ratios, and the share of the multiply-add peak
+measured in the same run.
 
     python benchmarks/peers.py                                   # LeNet-5, all frameworks that can be imported
     python benchmarks/peers.py --case mlp --rounds 5
@@ -15,6 +15,7 @@ Frameworks that are not installed are left out, and named.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -62,7 +63,11 @@ def fastnn_worker(case: str, batch: int, data: Any) -> Any:
             layers.Conv2D(16, 3, activation="relu"),
             layers.MaxPooling2D(),
         ],
-        "cnn": [layers.Conv2D(32, 3, activation="relu"), layers.Conv2D(64, 3, activation="relu"), layers.MaxPooling2D()],
+        "cnn": [
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(),
+        ],
         "mlp": [],
     }[case]
     widths = {"lenet5": [120, 84], "cnn": [128], "mlp": [128]}[case]
@@ -76,7 +81,9 @@ def fastnn_worker(case: str, batch: int, data: Any) -> Any:
         ]
     )
     model.compile(
-        fastnn.optimizers.Adam(1e-3), fastnn.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"]
+        fastnn.optimizers.Adam(1e-3),
+        fastnn.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
     )
 
     def epoch() -> None:
@@ -93,13 +100,20 @@ def torch_worker(case: str, batch: int, data: Any) -> Any:
     x, y, xt, yt = (torch.from_numpy(a) for a in data)
     x, xt = x.permute(0, 3, 1, 2).contiguous(), xt.permute(0, 3, 1, 2).contiguous()
     features: dict[str, list[Any]] = {
-        "lenet5": [nn.Conv2d(1, 6, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 3), nn.ReLU(), nn.MaxPool2d(2)],
+        "lenet5": [
+            nn.Conv2d(1, 6, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(6, 16, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ],
         "cnn": [nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)],
         "mlp": [],
     }
     widths = {"lenet5": [400, 120, 84], "cnn": [9216, 128], "mlp": [784, 128]}[case]
     dense: list[Any] = []
-    for a, b in zip(widths, widths[1:]):
+    for a, b in itertools.pairwise(widths):
         dense += [nn.Linear(a, b), nn.ReLU()]
     model = nn.Sequential(*features[case], nn.Flatten(), *dense, nn.Linear(widths[-1], 10))
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
@@ -136,7 +150,9 @@ def jax_worker(case: str, batch: int, data: Any) -> Any:
         return jax.random.normal(next(keys), (3, 3, a, b)) * (2 / (9 * a)) ** 0.5, jnp.zeros(b)
 
     def convolve(h: Any, p: Any) -> Any:
-        made = jax.lax.conv_general_dilated(h, p[0], (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        made = jax.lax.conv_general_dilated(
+            h, p[0], (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
         return jax.nn.relu(made + p[1])
 
     def pool(h: Any) -> Any:
@@ -148,10 +164,10 @@ def jax_worker(case: str, batch: int, data: Any) -> Any:
         "mlp": ([], [], [784, 128, 10]),
     }
     channels, pools, widths = plans[case]
-    parameters = [kernel(a, b) for a, b in channels] + [dense(a, b) for a, b in zip(widths, widths[1:])]
+    parameters = [kernel(a, b) for a, b in channels] + [dense(a, b) for a, b in itertools.pairwise(widths)]
 
     def forward(p: Any, h: Any) -> Any:
-        for weights, pooled in zip(p, pools):
+        for weights, pooled in zip(p, pools, strict=False):
             h = convolve(h, weights)
             h = pool(h) if pooled else h
         h = h.reshape(h.shape[0], -1)
@@ -201,7 +217,11 @@ def tensorflow_worker(case: str, batch: int, data: Any) -> Any:
             layers.Conv2D(16, 3, activation="relu"),
             layers.MaxPooling2D(),
         ],
-        "cnn": [layers.Conv2D(32, 3, activation="relu"), layers.Conv2D(64, 3, activation="relu"), layers.MaxPooling2D()],
+        "cnn": [
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(),
+        ],
         "mlp": [],
     }[case]
     widths = {"lenet5": [120, 84], "cnn": [128], "mlp": [128]}[case]
@@ -215,7 +235,9 @@ def tensorflow_worker(case: str, batch: int, data: Any) -> Any:
         ]
     )
     model.compile(
-        keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"]
+        keras.optimizers.Adam(1e-3),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
     )
 
     def epoch() -> None:
@@ -263,7 +285,7 @@ def flops_per_sample(case: str) -> float:
         return 2.0 * (side - kernel + 1) ** 2 * kernel**2 * a * b
 
     def dense(*widths: int) -> list[float]:
-        return [2.0 * a * b for a, b in zip(widths, widths[1:])]
+        return [2.0 * a * b for a, b in itertools.pairwise(widths)]
 
     layers = {
         "lenet5": [conv(28, 3, 1, 6), conv(13, 3, 6, 16), *dense(400, 120, 84, 10)],
@@ -283,18 +305,27 @@ def machine() -> dict[str, Any]:
                 break
     except OSError:
         pass
-    return {"processor": model, "cores": os.cpu_count(), "system": platform.system(), "python": platform.python_version()}
+    return {
+        "processor": model,
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--case", choices=list(CASES), default="lenet5")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3, help="times each framework takes its turn")
     parser.add_argument("--epochs", type=int, default=2, help="timed epochs in a turn, after one to warm up")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", default=",".join(FRAMEWORKS), help="frameworks, with commas between")
-    parser.add_argument("--python", action="append", default=[], metavar="NAME=PATH", help="interpreter of a framework")
+    parser.add_argument(
+        "--python", action="append", default=[], metavar="NAME=PATH", help="interpreter of a framework"
+    )
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--worker", choices=FRAMEWORKS, help=argparse.SUPPRESS)
     parser.add_argument("--data", help=argparse.SUPPRESS)
@@ -320,14 +351,20 @@ def main() -> None:
         names = [name for name in FRAMEWORKS if name in args.only.split(",")]
         for name in names:
             check = subprocess.run(
-                [interpreters.get(name, sys.executable), "-c", f"import importlib.util as u,sys; sys.exit(u.find_spec('{name}') is None)"],
+                [
+                    interpreters.get(name, sys.executable),
+                    "-c",
+                    f"import importlib.util as u,sys; sys.exit(u.find_spec('{name}') is None)",
+                ],
                 check=False,
             )
             if check.returncode == 0:
                 found[name] = []
             else:
                 absent.append(name)
-        environment = dict(os.environ, OMP_NUM_THREADS=str(args.threads), FASTNN_NUM_THREADS=str(args.threads))
+        environment = dict(
+            os.environ, OMP_NUM_THREADS=str(args.threads), FASTNN_NUM_THREADS=str(args.threads)
+        )
         peaks = []
         for number in range(args.rounds):
             peaks.append(_core.fma_peak(args.threads))
@@ -336,7 +373,11 @@ def main() -> None:
                 command += ["--case", args.case, "--batch", str(args.batch), "--epochs", str(args.epochs)]
                 made = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
                 found[name].append(json.loads(made.stdout.strip().splitlines()[-1]))
-                print(f"round {number + 1}: {name} {found[name][-1]['epoch']:.3f} s", file=sys.stderr, flush=True)
+                print(
+                    f"round {number + 1}: {name} {found[name][-1]['epoch']:.3f} s",
+                    file=sys.stderr,
+                    flush=True,
+                )
 
     peak = statistics.median(peaks)
     arithmetic = flops_per_sample(args.case) * 60000
@@ -345,7 +386,9 @@ def main() -> None:
         seconds = statistics.median(run["epoch"] for run in runs)
         ratio = None
         if "fastnn" in found:
-            ratio = statistics.median(r["epoch"] / f["epoch"] for r, f in zip(runs, found["fastnn"]))
+            ratio = statistics.median(
+                r["epoch"] / f["epoch"] for r, f in zip(runs, found["fastnn"], strict=True)
+            )
         rows.append(
             {
                 "framework": name,
@@ -357,9 +400,15 @@ def main() -> None:
                 "rounds": [run["epoch"] for run in runs],
             }
         )
-    print(f"{CASES[args.case]}: one MNIST epoch (60,000 images), batch {args.batch}, Adam, {args.threads} threads")
-    print(f"multiply-add peak {peak * 1e-9:.0f} GFLOP/s; arithmetic floor {arithmetic / peak:.3f} s; medians of {args.rounds} rounds")
-    print(f"{'framework':<12} {'version':<10} {'seconds':>8} {'vs fastnn':>10} {'of peak':>8} {'accuracy':>9}")
+    print(
+        f"{CASES[args.case]}: one MNIST epoch (60,000 images), batch {args.batch}, Adam, {args.threads} threads"
+    )
+    print(
+        f"multiply-add peak {peak * 1e-9:.0f} GFLOP/s; arithmetic floor {arithmetic / peak:.3f} s; medians of {args.rounds} rounds"
+    )
+    print(
+        f"{'framework':<12} {'version':<10} {'seconds':>8} {'vs fastnn':>10} {'of peak':>8} {'accuracy':>9}"
+    )
     for row in rows:
         ratio_text = "" if row["times_fastnn"] is None else f"{row['times_fastnn']:.2f}x"
         print(
@@ -378,7 +427,13 @@ def main() -> None:
             "peak_gflops": peak * 1e-9,
             "arithmetic_floor_seconds": arithmetic / peak,
             "rows": rows,
-            "command": " ".join(["python", "benchmarks/peers.py", *(a for a in sys.argv[1:] if "=" not in a and a != "--python")]),
+            "command": " ".join(
+                [
+                    "python",
+                    "benchmarks/peers.py",
+                    *(a for a in sys.argv[1:] if "=" not in a and a != "--python"),
+                ]
+            ),
         }
         args.json.write_text(json.dumps(figures, indent=2) + "\n")
 

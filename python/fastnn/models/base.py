@@ -16,6 +16,7 @@ from fastnn.layers._arguments import positive
 from fastnn.layers.base import Layer
 from fastnn.layers.context import BuildContext
 from fastnn.layers.weight import Weight
+from fastnn.models.training import Trainable
 from fastnn.progress import make_progress
 from fastnn.tensor import Shape
 
@@ -26,7 +27,7 @@ _DEFAULT_BATCH = 1024
 _LONGEST_RUN = 0.1  # seconds between looks at the keyboard and the progress bar
 
 
-class Model(Layer):
+class Model(Trainable, Layer):
     """Base of all models: a layer that can be traced into a graph by itself.
 
     Parameters
@@ -160,20 +161,6 @@ class Model(Layer):
         from fastnn.saving import load_weights
 
         load_weights(self, filepath, skip_mismatch)
-
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """Return what `compile` got, as plain values; None before `compile`."""
-        return None
-
-    def compile_from_config(self, config: Any) -> None:
-        """Compile with what `get_compile_config` returned."""
-        raise NotImplementedError(f"{self.label}: cannot be compiled")
-
-    def _get_training_state(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        return {}, {}
-
-    def _set_training_state(self, state: dict[str, Any], slots: dict[str, Array]) -> None:
-        """Inverse of `_get_training_state`."""
 
     def _restore_training_state(self, filepath: Any) -> int:
         """Set weights and training state from a file of this model; return the next epoch."""

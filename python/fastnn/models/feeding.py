@@ -1,0 +1,128 @@
+"""From what users pass to `fit` and `evaluate` to checked `Data`, or to batches of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastnn.data_adapter import as_rows, is_batches, iterate_batches, split_batch
+from fastnn.models.loop import Data
+
+if TYPE_CHECKING:
+    from fastnn.models.model import Model
+
+
+class Batches:
+    """An iterable of batches, each turned into `Data` when it comes.
+
+    Parameters
+    ----------
+    model : Model
+    source : iterable
+        Of ``x``, ``(x, y)`` or ``(x, y, sample_weight)``.
+    class_weight : mapping, optional
+    caller : str
+        Named in messages.
+    """
+
+    def __init__(self, model: Model, source: Iterable[Any], class_weight: Any, caller: str) -> None:
+        self.model = model
+        self.source = source
+        self.class_weight = class_weight
+        self.caller = caller
+        self.length: int | None = len(source) if hasattr(source, "__len__") else None
+
+    def __iter__(self) -> Iterator[Data]:
+        for batch in iterate_batches(self.source):
+            x, y, weight = split_batch(batch, f"{self.caller}: batch")
+            if y is None:
+                raise ValueError(
+                    f"{self.caller}: an iterable must give (x, y) or (x, y, sample_weight) batches, "
+                    "but a batch came without y"
+                )
+            yield _prepare_arrays(self.model, x, y, weight, self.class_weight, self.caller)
+
+
+def prepare(
+    model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Mapping[int, float] | None, caller: str
+) -> Data | Batches:
+    """Check what a user passed and make it `Data`, or `Batches` of an iterable.
+
+    Raises
+    ------
+    ValueError, TypeError
+        With the argument's name, what was expected and what came.
+    """
+    if x is None:
+        raise ValueError(f"{caller}: x is missing; pass arrays x and y, or an iterable of (x, y) batches")
+    if y is None:
+        if not is_batches(x):
+            raise ValueError(f"{caller}: y is missing; pass the labels or targets of the rows of x")
+        if sample_weight is not None:
+            raise ValueError(
+                f"{caller}: with an iterable, sample weights come as (x, y, sample_weight) batches"
+            )
+        return Batches(model, x, class_weight, caller)
+    return _prepare_arrays(model, x, y, sample_weight, class_weight, caller)
+
+
+def _prepare_arrays(
+    model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Mapping[int, float] | None, caller: str
+) -> Data:
+    rows = model._input_arrays(x)
+    samples = int(rows[0].shape[0])
+    shapes = model.output_shapes()
+    given = list(y) if isinstance(y, (tuple, list)) and len(shapes) > 1 else [y]
+    if len(given) != len(shapes):
+        raise ValueError(f"{caller}: the model has {len(shapes)} outputs, but y has {len(given)} parts")
+    labels = []
+    for position, (item, loss, shape) in enumerate(zip(given, model.compiled.losses, shapes, strict=True)):
+        name = "y" if len(given) == 1 else f"y[{position}]"
+        array = as_rows(item, f"{caller}: {name}")
+        if array.shape[0] != samples:
+            raise ValueError(
+                f"{caller}: x has {samples} rows, but {name} has {array.shape[0]}; "
+                "they must be of the same length"
+            )
+        labels.append(loss.check_labels(array, [int(n) for n in shape[1:]]))
+    weight = None
+    if sample_weight is not None:
+        weight = as_rows(sample_weight, f"{caller}: sample_weight")
+        if weight.ndim == 2 and weight.shape[1] == 1:
+            weight = weight[:, 0]
+        if weight.shape != (samples,):
+            raise ValueError(f"{caller}: sample_weight must have shape ({samples},), got {weight.shape}")
+    if class_weight is not None:
+        factors = _class_factors(labels[0], class_weight, caller)
+        weight = factors if weight is None else weight * factors
+    return Data(rows, labels, weight)
+
+
+def _class_factors(y: npt.NDArray[Any], class_weight: Mapping[int, float], caller: str) -> npt.NDArray[Any]:
+    """Weight of each sample's class: a table look-up."""
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(
+            f"{caller}: class_weight must be a dict from class to weight, got {type(class_weight).__name__}"
+        )
+    ids = y.reshape(len(y), -1)
+    ids = ids[:, 0] if ids.shape[1] == 1 else ids.argmax(axis=1)
+    ids = ids.astype(np.int64)
+    table = np.ones(int(max(ids.max(), *class_weight, 0)) + 1, dtype=np.float32)
+    for number, factor in class_weight.items():
+        table[int(number)] = factor
+    return table[ids]
+
+
+def split_validation(feed: Data | Batches, share: float) -> tuple[Data, Data]:
+    """Part the last `share` of the rows off, as views."""
+    if isinstance(feed, Batches):
+        raise ValueError("fit: validation_split needs arrays; with an iterable pass validation_data")
+    if not 0 < share < 1:
+        raise ValueError(f"fit: validation_split must be between 0 and 1, got {share}")
+    kept = int(feed.samples * (1.0 - share))
+    if kept < 1 or kept >= feed.samples:
+        raise ValueError(f"fit: validation_split={share} of {feed.samples} rows leaves one part empty")
+    return feed.part(0, kept), feed.part(kept, feed.samples)

@@ -1,0 +1,509 @@
+"""compile, fit, evaluate and their one-batch forms: the part of a model that trains."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastnn import _core
+from fastnn.callbacks import CallbackList, History
+from fastnn.errors import NonFiniteLossError
+from fastnn.models.feeding import Batches, prepare, split_validation
+from fastnn.models.loop import Data, Logs, Loop, Outcome
+from fastnn.models.resuming import Resumable
+from fastnn.progress import make_progress
+
+_KEPT_LOOPS = 8
+
+
+class Trainable(Resumable):
+    """Mixin that gives a model `compile`, `fit`, `evaluate` and their one-batch forms."""
+
+    stop_training: bool = False
+    history: History | None = None
+
+    # ---- compile ---------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Sequence[Any] | None = None,
+        weighted_metrics: Sequence[Any] | None = None,
+        on_nonfinite: str = "raise",
+    ) -> None:
+        """Choose optimizer, loss and metrics.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer, default "rmsprop"
+        loss : str or Loss
+        metrics, weighted_metrics : sequence of str or Metric, optional
+            ``"accuracy"`` is chosen by the shapes of output and labels. Only `weighted_metrics` see
+            sample and class weights.
+        on_nonfinite : {"raise", "warn", "ignore"}, default "raise"
+            What `fit` does when a loss is NaN or Inf: stop before the update with an error that names
+            epoch, step and the first op at fault; warn and go on; or go on.
+
+        Raises
+        ------
+        ValueError
+            If a name is not known (the message offers the nearest), or there is no loss.
+
+        Examples
+        --------
+        >>> import fastnn
+        >>> model = fastnn.models.mlp()
+        >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        """
+        if loss is None:
+            raise ValueError("compile: a loss is needed, for example loss='sparse_categorical_crossentropy'")
+        if on_nonfinite not in ("raise", "warn", "ignore"):
+            raise ValueError(
+                f"compile: on_nonfinite must be 'raise', 'warn' or 'ignore', got {on_nonfinite!r}"
+            )
+        # Imported here, so that models that only predict load neither.
+        from fastnn import optimizers, random
+        from fastnn.models.compiled import Compiled
+
+        self.optimizer = optimizers.get(optimizer)
+        self.compiled_or_none = Compiled(loss, metrics, weighted_metrics)
+        self.on_nonfinite = on_nonfinite
+        self._loops: dict[Any, Loop] = {}
+        self._training_seed = random.next_seed()
+        self._steps_run = 0
+        self._epochs_run = 0
+
+    @property
+    def compiled(self) -> Any:
+        """Losses and metrics; RuntimeError before `compile`."""
+        compiled = getattr(self, "compiled_or_none", None)
+        if compiled is None:
+            raise RuntimeError(
+                f"model '{self.name}' is not compiled: call model.compile(optimizer, loss) first"
+            )  # type: ignore[attr-defined]
+        return compiled
+
+    def output_shapes(self) -> list[Any]:
+        """Shapes of the outputs, each beginning with None; the model must be built."""
+        held = getattr(self, "_output_shapes", None)
+        if held is None or held[0] != self.structure_version:  # type: ignore[attr-defined]
+            shapes = [tensor.shape for tensor in self.trace(False).outputs]  # type: ignore[attr-defined]
+            self._output_shapes = held = (self.structure_version, shapes)  # type: ignore[attr-defined]
+        return list(held[1])
+
+    def _loop(self, data: Data, training: bool) -> Loop:
+        trainable = tuple(weight.trainable for weight in self.weights) if training else ()  # type: ignore[attr-defined]
+        key = (
+            training,
+            tuple((a.shape[1:], str(a.dtype) if a.dtype.kind in "iub" else "f") for a in data.y),
+            self.structure_version,  # type: ignore[attr-defined]
+            data.weight is not None,
+            trainable,
+        )
+        found = self._loops.pop(key, None)
+        if found is None:
+            found = Loop(self, data, training)  # type: ignore[arg-type]
+        self._loops[key] = found  # most recently used last
+        if len(self._loops) > _KEPT_LOOPS:
+            self._loops.pop(next(iter(self._loops)))
+        return found
+
+    # ---- fit -------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+        augment: Any = None,
+        transform_gradients: Callable[[list[Any]], None] | None = None,
+    ) -> History:
+        """Train.
+
+        Parameters
+        ----------
+        x : array-like or iterable of batches
+            Inputs, one row a sample; or an iterable of ``(x, y)`` or ``(x, y, sample_weight)`` batches.
+            Arrays are read where they lie, whatever their dtype.
+        y : array-like, optional
+            Labels or targets; None with an iterable.
+        batch_size : int, default 32
+        epochs : int, default 1
+            Index of the epoch to end before, as in Keras: with `initial_epoch` 5 and `epochs` 10 five
+            epochs are run.
+        verbose : {"auto", 0, 1, 2}
+            0 silent, 1 progress bar, 2 a line an epoch; "auto" is 1 on a terminal, else 2.
+        callbacks : list of Callback, optional
+        validation_split : float, default 0
+            Share of the rows, taken from the end before shuffling, to evaluate on after each epoch.
+        validation_data : tuple or iterable of batches, optional
+            ``(x, y)`` or ``(x, y, sample_weight)``; goes before `validation_split`.
+        shuffle : bool, default True
+            Take the rows in another order each epoch.
+        class_weight : dict, optional
+            Weight of each class; for integer or one-hot labels.
+        sample_weight : array-like, optional
+            Weight of each sample, shape (n,).
+        initial_epoch : int, default 0
+        steps_per_epoch : int, optional
+            Steps an epoch; by default all rows, or the whole iterable.
+        validation_steps, validation_batch_size, validation_freq : optional
+            Steps, batch size and epochs (every so many, or a list) of the evaluations.
+        augment : Augmentation, optional
+            Random changes of the images in `x`, new in each epoch.
+        transform_gradients : callable, optional
+            Gets the list of gradients (arrays, one for each trainable weight) between reduction and
+            update and may change them in place.
+
+        Returns
+        -------
+        History
+            ``history.history`` maps each name to its values, one an epoch.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If data or arguments do not fit the model; the message says what was expected.
+        NonFiniteLossError
+            If the loss is NaN or Inf (see `compile`).
+
+        Examples
+        --------
+        >>> import numpy as np, fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> x = np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]); y = x.sum(axis=1, keepdims=True)
+        >>> len(model.fit(x, y, epochs=3, verbose=0).history["loss"])
+        3
+        """
+        compiled = self.compiled
+        del compiled
+        epochs = _count("epochs", epochs, least=0)
+        initial_epoch = _count("initial_epoch", initial_epoch, least=0)
+        batch_size = 32 if batch_size is None else _count("batch_size", batch_size)
+        steps_per_epoch = None if steps_per_epoch is None else _count("steps_per_epoch", steps_per_epoch)
+        feed = prepare(self, x, y, sample_weight, class_weight, "fit")
+        held_out: Data | Batches | None = None
+        if validation_data is not None:
+            held_out = prepare(
+                self, *_validation_parts(validation_data), class_weight=None, caller="validation_data"
+            )
+        elif validation_split:
+            feed, held_out = split_validation(feed, validation_split)
+        rows = feed.samples if isinstance(feed, Data) else None
+        if rows is not None and batch_size > rows:
+            batch_size = rows
+        steps = steps_per_epoch
+        if steps is None and rows is not None:
+            steps = -(-rows // batch_size)
+        elif steps is None and isinstance(feed, Batches):
+            steps = feed.length
+
+        self.stop_training = False
+        history = History()
+        self.history = history
+        params = {
+            "epochs": epochs,
+            "steps": steps,
+            "verbose": verbose,
+            "samples": rows,
+            "batch_size": batch_size,
+        }
+        hooks = CallbackList(callbacks, self, params, history=history)
+        progress = make_progress(verbose, epochs, steps)
+        logs: Logs = {}
+        with progress:
+            hooks.on_train_begin()
+            first = hooks.initial_epoch(initial_epoch)
+            for epoch in range(first, epochs):
+                started = time.perf_counter()
+                hooks.on_epoch_begin(epoch)
+                progress.begin_epoch(epoch)
+                try:
+                    logs = self._run_epoch(
+                        feed,
+                        batch_size,
+                        steps_per_epoch,
+                        shuffle,
+                        hooks,
+                        progress,
+                        augment,
+                        transform_gradients,
+                    )
+                except NonFiniteLossError as error:
+                    if not hooks.on_nonfinite_loss(getattr(error, "step", None)):
+                        raise
+                    self.stop_training = True
+                    break
+                if held_out is not None and _validates(epoch, validation_freq):
+                    found = self._evaluate(
+                        held_out, validation_batch_size or batch_size, validation_steps, hooks
+                    )
+                    logs.update({f"val_{name}": value for name, value in found.items()})
+                self._epochs_run += 1
+                hooks.on_epoch_end(epoch, logs)
+                progress.end_epoch(logs, time.perf_counter() - started)
+                if self.stop_training:
+                    break
+            hooks.on_train_end(logs)
+        return history
+
+    def _run_epoch(
+        self,
+        feed: Data | Batches,
+        batch_size: int,
+        max_steps: int | None,
+        shuffle: bool,
+        hooks: CallbackList,
+        progress: Any,
+        augment: Any,
+        transform_gradients: Any,
+    ) -> Logs:
+        options: dict[str, Any] = {"seed": self._training_seed, "epoch": self._epochs_run}
+        options["on_nonfinite"] = self.on_nonfinite
+        if augment is not None:
+            options["augment"] = augment.core_config(self.input_shape)  # type: ignore[attr-defined]
+        if transform_gradients is not None:
+            options["transform_gradients"] = transform_gradients
+        report = progress.update if progress.wants_updates else None
+        total = Outcome()
+        loop: Loop | None = None
+        if isinstance(feed, Data) and not hooks.needs_batches:
+            loop = self._loop(feed, True)
+            steps = -(-feed.samples // batch_size)
+            steps = steps if max_steps is None else min(steps, max_steps)
+            options.update(batch_size=batch_size, shuffle=shuffle, max_steps=max_steps or 0)
+            total = self._train(loop, feed, options, steps, report)
+        else:
+            for number, batch in enumerate(_batches(self, feed, batch_size, shuffle)):
+                if max_steps is not None and number >= max_steps:
+                    break
+                hooks.on_train_batch_begin(number)
+                data, order = batch
+                loop = self._loop(data, True)
+                step_options = dict(options)
+                if order is not None:
+                    step_options["order"] = order
+                step_options["batch_size"] = data.samples if order is None else batch_size
+                total.add(self._train(loop, data, step_options, 1, None))
+                if hooks.needs_batches:
+                    hooks.on_train_batch_end(number, loop.outcome_logs(total))
+                if report is not None:
+                    report(number + 1, loop.outcome_logs(total))
+                if self.stop_training:
+                    break
+        if loop is None:
+            raise ValueError(
+                "fit: the iterable gave no batches; give one that can be iterated anew each epoch"
+            )
+        if total.nonfinite_steps and self.on_nonfinite == "warn":
+            warnings.warn(
+                f"the loss was not finite in {total.nonfinite_steps} of {total.steps} steps",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return loop.outcome_logs(total)
+
+    def _train(self, loop: Loop, data: Data, options: dict[str, Any], steps: int, report: Any) -> Outcome:
+        options["learning_rates"] = self.optimizer.learning_rates(loop.optimizer.steps, max(1, steps))
+        options["first_step"] = self._steps_run
+        outcome = loop.run(data, options, report)
+        self._steps_run += outcome.steps
+        if outcome.raised is not None:
+            raise outcome.raised
+        return outcome
+
+    # ---- evaluate --------------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Loss and metrics over data, in inference mode.
+
+        Parameters
+        ----------
+        x, y, sample_weight
+            As in `fit`.
+        batch_size : int, optional
+            By default a size that runs fast.
+        verbose : {"auto", 0, 1, 2}
+        steps : int, optional
+            Batches to look at; all by default.
+        callbacks : list of Callback, optional
+        return_dict : bool, default False
+
+        Returns
+        -------
+        float, list or dict
+            The loss; ``[loss, metric, …]`` if there are metrics; with `return_dict` a dict by name.
+
+        Examples
+        --------
+        >>> import numpy as np, fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> model.evaluate(np.zeros((4, 2)), np.zeros((4, 1)), verbose=0)
+        0.0
+        """
+        feed = prepare(self, x, y, sample_weight, None, "evaluate")
+        hooks = CallbackList(callbacks, self, {"steps": steps, "verbose": verbose})
+        batch_size = 256 if batch_size is None else _count("batch_size", batch_size)
+        progress = make_progress(verbose, None, steps)
+        started = time.perf_counter()
+        with progress:
+            progress.begin_epoch(0)
+            logs = self._evaluate(feed, batch_size, steps, hooks)
+            progress.end_epoch(logs, time.perf_counter() - started)
+        if return_dict:
+            return logs
+        values = list(logs.values())
+        return values[0] if len(values) == 1 else values
+
+    def _evaluate(
+        self, feed: Data | Batches, batch_size: int, max_steps: int | None, hooks: CallbackList
+    ) -> Logs:
+        hooks.on_test_begin()
+        total = Outcome()
+        loop: Loop | None = None
+        if isinstance(feed, Data) and not hooks.needs_test_batches:
+            loop = self._loop(feed, False)
+            total = loop.run(
+                feed, {"batch_size": batch_size, "max_steps": max_steps or 0, "on_nonfinite": "ignore"}
+            )
+            if total.raised is not None:
+                raise total.raised
+        else:
+            for number, (data, order) in enumerate(_batches(self, feed, batch_size, False)):
+                if max_steps is not None and number >= max_steps:
+                    break
+                hooks.on_test_batch_begin(number)
+                loop = self._loop(data, False)
+                options: dict[str, Any] = {"batch_size": batch_size if order is not None else data.samples}
+                options["on_nonfinite"] = "ignore"
+                if order is not None:
+                    options["order"] = order
+                outcome = loop.run(data, options)
+                total.add(outcome)
+                if outcome.raised is not None:
+                    raise outcome.raised
+                hooks.on_test_batch_end(number, loop.outcome_logs(total))
+        if loop is None:
+            raise ValueError("evaluate: there is no data")
+        logs = loop.outcome_logs(total)
+        hooks.on_test_end(logs)
+        return logs
+
+    # ---- one batch -------------------------------------------------------------------------------------
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Take one training step on one batch; returns what `evaluate` returns, for that batch.
+
+        Examples
+        --------
+        >>> import numpy as np, fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> model.train_on_batch(np.zeros((4, 2)), np.zeros((4, 1)))
+        0.0
+        """
+        data = _one_batch(prepare(self, x, y, sample_weight, class_weight, "train_on_batch"))
+        loop = self._loop(data, True)
+        options: dict[str, Any] = {"seed": self._training_seed, "epoch": self._epochs_run}
+        options.update(batch_size=data.samples, on_nonfinite=self.on_nonfinite)
+        logs = loop.outcome_logs(self._train(loop, data, options, 1, None))
+        values = list(logs.values())
+        return logs if return_dict else values[0] if len(values) == 1 else values
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Loss and metrics of one batch, in inference mode.
+
+        Examples
+        --------
+        >>> import numpy as np, fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> model.test_on_batch(np.zeros((4, 2)), np.zeros((4, 1)))
+        0.0
+        """
+        data = _one_batch(prepare(self, x, y, sample_weight, None, "test_on_batch"))
+        loop = self._loop(data, False)
+        logs = loop.outcome_logs(loop.run(data, {"batch_size": data.samples, "on_nonfinite": "ignore"}))
+        values = list(logs.values())
+        return logs if return_dict else values[0] if len(values) == 1 else values
+
+
+def _one_batch(feed: Data | Batches) -> Data:
+    if isinstance(feed, Batches):
+        raise TypeError("expected arrays for one batch, got an iterable; take a batch from it first")
+    return feed
+
+
+def _batches(model: Any, feed: Data | Batches, batch_size: int, shuffle: bool) -> Any:
+    """Yield (data, row numbers or None) of each batch."""
+    if isinstance(feed, Batches):
+        for batch in feed:
+            yield batch, None
+        return
+    if shuffle:
+        order = _core.shuffled_rows(feed.samples, model._training_seed, model._epochs_run)
+    else:
+        order = np.arange(feed.samples, dtype=np.int64)
+    for first in range(0, feed.samples, batch_size):
+        yield feed, order[first : first + batch_size]
+
+
+def _validation_parts(given: Any) -> tuple[Any, Any, Any]:
+    if isinstance(given, (tuple, list)) and len(given) in (2, 3):
+        return given[0], given[1], given[2] if len(given) == 3 else None
+    return given, None, None
+
+
+def _validates(epoch: int, frequency: int | Sequence[int]) -> bool:
+    if isinstance(frequency, int):
+        if frequency < 1:
+            raise ValueError(f"fit: validation_freq must be at least 1, got {frequency}")
+        return (epoch + 1) % frequency == 0
+    return epoch + 1 in frequency
+
+
+def _count(name: str, value: Any, least: int = 1) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"fit: {name} must be an integer, got {value!r}")
+    if value < least:
+        raise ValueError(f"fit: {name} must be at least {least}, got {value}")
+    return int(value)
