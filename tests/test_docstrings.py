@@ -13,7 +13,9 @@ MODULES = [
     "fastnn.datasets.fashion_mnist",
     "fastnn.datasets.idx",
     "fastnn.datasets.mnist",
+    "fastnn.optimizers",
     "fastnn.reports",
+    "fastnn.schedules",
     "fastnn.utils",
 ]
 

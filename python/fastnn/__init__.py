@@ -6,12 +6,34 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import activations, callbacks, config, datasets, layers, models, saving, utils
+    from . import (
+        activations,
+        callbacks,
+        config,
+        datasets,
+        layers,
+        models,
+        optimizers,
+        saving,
+        schedules,
+        utils,
+    )
     from ._core import __version__, num_threads, set_num_threads
     from .layers import Input
     from .models import Model, Sequential
 
-_MODULES = ("activations", "callbacks", "config", "datasets", "layers", "models", "saving", "utils")
+_MODULES = (
+    "activations",
+    "callbacks",
+    "config",
+    "datasets",
+    "layers",
+    "models",
+    "optimizers",
+    "saving",
+    "schedules",
+    "utils",
+)
 _NAMES = {
     "Input": "layers",
     "Model": "models",
@@ -33,7 +55,9 @@ __all__ = [
     "layers",
     "models",
     "num_threads",
+    "optimizers",
     "saving",
+    "schedules",
     "set_num_threads",
     "utils",
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import collections.abc
 import numpy
 import numpy.typing
+import numpy.typing
 import typing
 
 __all__: list[str] = [
@@ -24,6 +25,7 @@ __all__: list[str] = [
     "lanes",
     "num_threads",
     "op_names",
+    "schedule_rates",
     "set_num_threads",
     "shuffled_rows",
 ]
@@ -245,6 +247,13 @@ def num_threads() -> int:
 def op_names() -> list[str]:
     """
     Names of all registered ops.
+    """
+
+def schedule_rates(
+    kind: str, settings: dict[str, typing.Any], first_step: typing.SupportsIndex, count: typing.SupportsIndex
+) -> numpy.typing.NDArray[numpy.float64]:
+    """
+    Learning rates of `count` steps from first_step on.
     """
 
 def set_num_threads(count: typing.SupportsIndex) -> None:
