@@ -123,12 +123,11 @@ def as_rows(value: Any, name: str) -> Array:
             native = np.dtype(_WIDER.get(native.name, "float64"))
     if array.dtype != native:
         return np.ascontiguousarray(array, native)
-    if not _rows_contiguous(array):
-        return np.ascontiguousarray(array)
-    return array
+    return array if _can_be_read(array) else array.copy("C")
 
 
-def _rows_contiguous(array: Array) -> bool:
+def _can_be_read(array: Array) -> bool:
+    """Whether the rows are contiguous, aligned and in rising order."""
     if array.shape[0] > 1 and array.strides[0] < 0:
         return False
     stride = array.itemsize

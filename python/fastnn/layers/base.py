@@ -145,8 +145,8 @@ class Layer:
         -------
         Weight
         """
-        if isinstance(shape, str):  # the older order of arguments
-            shape, name = kwargs.pop("shape", ()), shape
+        if isinstance(shape, str):
+            raise TypeError(f"{self.label}: add_weight takes the shape first: add_weight(shape, name={shape!r})")
         if kwargs:
             known = inspect.signature(Layer.add_weight).parameters
             unknown = next(iter(kwargs))
@@ -439,10 +439,12 @@ def _takes_training(call: Callable[..., Any]) -> bool:
 
 def _marking_built(build: Callable[..., None]) -> Callable[..., None]:
     """Check the shape that `build` gets and note that it has run."""
+    optional = list(inspect.signature(build).parameters.values())[1].default is None
 
     @functools.wraps(build)
-    def wrapper(self: Layer, input_shape: Any) -> None:
-        build(self, batch_shape(self.label, input_shape))
+    def wrapper(self: Layer, input_shape: Any = None) -> None:
+        none = optional and input_shape is None
+        build(self, None if none else batch_shape(self.label, input_shape))
         self.built = True
 
     return wrapper
