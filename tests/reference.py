@@ -217,3 +217,51 @@ def constrain_unit_norm(w: Array, axis: Sequence[int] = (0,)) -> Array:
 
 def constrain_non_negative(w: Array) -> Array:
     return np.maximum(w, 0)
+
+
+# -------------------------------------------------------------------------------- normalisation
+
+
+def layer_norm_with_statistics(
+    x: Array, gamma: Array | None, beta: Array | None, dims: int = 1, epsilon: float = 1e-3
+) -> tuple[Array, Array, Array]:
+    axes = tuple(range(x.ndim - dims, x.ndim))
+    mean, deviation = x.mean(axis=axes), 1 / np.sqrt(x.var(axis=axes) + epsilon)
+    shape = (*mean.shape, *(1,) * dims)
+    y = (x - mean.reshape(shape)) * deviation.reshape(shape)
+    y = y if gamma is None else y * gamma
+    return y if beta is None else y + beta, mean, deviation
+
+
+def layer_norm(
+    x: Array, gamma: Array | None, beta: Array | None, dims: int = 1, epsilon: float = 1e-3
+) -> Array:
+    return layer_norm_with_statistics(x, gamma, beta, dims, epsilon)[0]
+
+
+def batch_moments(x: Array, shift: Array | None) -> tuple[Array, Array]:
+    moved = x if shift is None else x - shift
+    axes = tuple(range(x.ndim - 1))
+    return moved.mean(axis=axes), (moved * moved).mean(axis=axes)
+
+
+def normalize(
+    x: Array,
+    mean: Array,
+    variance: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    epsilon: float = 1e-3,
+) -> Array:
+    y = (x - mean) / np.sqrt(variance + epsilon)
+    y = y if gamma is None else y * gamma
+    return y if beta is None else y + beta
+
+
+def batch_norm(x: Array, gamma: Array | None, beta: Array | None, epsilon: float = 1e-3) -> Array:
+    axes = tuple(range(x.ndim - 1))
+    return normalize(x, x.mean(axis=axes), x.var(axis=axes), gamma, beta, epsilon)
+
+
+def moving_average(old: Array, value: Array, momentum: float = 0.99) -> Array:
+    return momentum * old + (1 - momentum) * value
