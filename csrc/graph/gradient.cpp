@@ -17,6 +17,8 @@ std::vector<TensorId> add_gradients(Graph& graph, TensorId loss, const std::vect
                      "gradient")[0];
   } else if (graph.type(seed).dims != loss_type.dims || graph.type(seed).batched != loss_type.batched) {
     throw_value("the gradient's seed has shape ", graph.type(seed).str(), ", expected ", loss_type.str());
+  } else if (loss_type.batched) {
+    seed = graph.add("mask_padding", {seed}, {}, "gradient")[0];  // gradients are 0 where there is no sample
   }
   for (TensorId target : targets) {
     if (!is_floating(graph.type(target).dtype)) {

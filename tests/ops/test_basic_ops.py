@@ -27,6 +27,12 @@ CASES = [
     ),
     case("reshape", [batch(1)], reference.reshape, shape=[]),
     case(
+        "mask_padding",
+        [batch(3, 5)],
+        lambda x: x,
+        refuses=[Refusal([shared(3)], r"batched floating-point tensor, got \(3,\)")],
+    ),
+    case(
         "sample_mean",
         [batch(3, 5)],
         reference.sample_mean,

@@ -16,6 +16,7 @@ from fastnn.layers._arguments import positive
 from fastnn.layers.base import Layer
 from fastnn.layers.context import BuildContext
 from fastnn.layers.weight import Weight
+from fastnn.models.differentiable import Differentiable
 from fastnn.models.training import Trainable
 from fastnn.progress import make_progress
 from fastnn.tensor import Shape
@@ -27,7 +28,7 @@ _DEFAULT_BATCH = 1024
 _LONGEST_RUN = 0.1  # seconds between looks at the keyboard and the progress bar
 
 
-class Model(Trainable, Layer):
+class Model(Trainable, Differentiable, Layer):
     """Base of all models: a layer that can be traced into a graph by itself.
 
     Parameters

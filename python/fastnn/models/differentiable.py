@@ -1,0 +1,155 @@
+"""`forward` and `vjp`: a model's parts for training loops of one's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastnn import _core, data_adapter
+from fastnn.layers.weight import Weight
+from fastnn.tensor import graph_input
+
+Array = npt.NDArray[Any]
+
+_KEPT = 4
+
+
+class Differentiable:
+    """Mixin that gives a model `forward` and `vjp`, to be used apart and across models.
+
+    With the optimizer's `apply_gradients` they make training loops that `fit` does not have: two models
+    that train against each other, a teacher and a student, policies.
+    """
+
+    def forward(self, x: Any, training: bool = False, step: int = 0) -> Any:
+        """Return the outputs for one batch.
+
+        Parameters
+        ----------
+        x : array_like
+            Inputs, a row a sample.
+        training : bool, default False
+            Whether dropout and batch statistics work as in training. State is left as it is.
+        step : int, default 0
+            Key of the random numbers: `vjp` with the same step sees the same ones.
+
+        Returns
+        -------
+        ndarray
+            Or a list of arrays if the model has several outputs.
+
+        Examples
+        --------
+        >>> import numpy as np, fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((3,)), fastnn.layers.Dense(2)])
+        >>> model.forward(np.ones((4, 3))).shape
+        (4, 2)
+        """
+        arrays = self._input_arrays(x)  # type: ignore[attr-defined]
+        function = self._held_function(("forward", training), lambda: self._forward_function(training))[0]
+        made = function.run(arrays, seed=self._random_key(), step=step)
+        return made[0] if len(made) == 1 else made
+
+    def vjp(
+        self, x: Any, output_gradients: Any, training: bool = True, step: int = 0
+    ) -> tuple[Any, list[Array]]:
+        """Vector-Jacobian product: pull gradients from the outputs back to inputs and weights.
+
+        Parameters
+        ----------
+        x : array_like
+            Inputs of one batch.
+        output_gradients : array_like or list of them
+            Gradient of some loss with respect to each output, of the outputs' shapes.
+        training : bool, default True
+            As in `forward`; when True, state (moving statistics) is updated.
+        step : int, default 0
+            Key of the random numbers.
+
+        Returns
+        -------
+        input_gradients : ndarray or list of ndarray
+        weight_gradients : list of ndarray
+            In the order of `trainable_weights`, summed over the batch; zeros where a weight has no effect.
+
+        Raises
+        ------
+        ValueError
+            If the shape of a gradient is not its output's.
+
+        Examples
+        --------
+        >>> import numpy as np, fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((3,)), fastnn.layers.Dense(2)])
+        >>> dx, gradients = model.vjp(np.ones((4, 3)), np.ones((4, 2)))
+        >>> dx.shape, [g.shape for g in gradients]
+        ((4, 3), [(3, 2), (2,)])
+        """
+        arrays = self._input_arrays(x)  # type: ignore[attr-defined]
+        shapes = self.output_shapes()  # type: ignore[attr-defined]
+        given = list(output_gradients) if len(shapes) > 1 else [output_gradients]
+        if len(given) != len(shapes):
+            raise ValueError(f"vjp: expected {len(shapes)} output gradients, got {len(given)}")
+        seeds = []
+        for item, shape in zip(given, shapes, strict=True):
+            array = data_adapter.as_rows(item, "vjp: output_gradients")
+            if array.shape != (len(arrays[0]), *shape[1:]):
+                raise ValueError(
+                    f"vjp: output_gradients must have shape {(len(arrays[0]), *shape[1:])}, got {array.shape}"
+                )
+            seeds.append(array)
+        weights: list[Weight] = list(self.trainable_weights)  # type: ignore[attr-defined]
+        key = ("vjp", training, tuple(id(weight) for weight in weights))
+        function, present, updates = self._held_function(key, lambda: self._vjp_function(training, weights))
+        made = function.run([*arrays, *seeds], seed=self._random_key(), step=step)
+        inputs = made[: len(arrays)]
+        found = iter(made[len(arrays) :])
+        gradients = [
+            next(found) if there else np.zeros(weight.shape, weight.dtype)
+            for weight, there in zip(weights, present, strict=True)
+        ]
+        for weight in updates:
+            weight.assign(next(found))
+        return (inputs[0] if len(inputs) == 1 else inputs), gradients
+
+    def _random_key(self) -> int:
+        return int(getattr(self, "_training_seed", 0))
+
+    def _held_function(self, key: Any, make: Any) -> Any:
+        """Return the function of that key, made at first use for the model's present structure."""
+        held = self.__dict__.setdefault("_functions", {})
+        whole = (self.structure_version, *key)  # type: ignore[attr-defined]
+        if whole not in held:
+            if len(held) >= _KEPT:
+                held.pop(next(iter(held)))
+            held[whole] = make()
+        return held[whole]
+
+    def _forward_function(self, training: bool) -> Any:
+        context = self.trace(training)  # type: ignore[attr-defined]
+        return (_core.Function(context.graph, [tensor.id for tensor in context.outputs]),)
+
+    def _vjp_function(self, training: bool, weights: list[Weight]) -> Any:
+        context = self.trace(training)  # type: ignore[attr-defined]
+        graph = context.graph
+        with context:
+            tensors = [context.use(weight) for weight in weights]
+        targets = [tensor.id for tensor in (*context.inputs, *tensors)]
+        totals: list[int | None] = [None] * len(targets)
+        for position, output in enumerate(context.outputs):
+            seed = graph_input(graph, output.shape, output.dtype, f"output_gradients[{position}]")
+            for i, found in enumerate(graph.gradients(output.id, targets, seed.id)):
+                if found is not None:
+                    before = totals[i]
+                    totals[i] = found if before is None else graph.add("add", [before, found], {}, "vjp")[0]
+        inputs = len(context.inputs)
+        for i in range(inputs):
+            if totals[i] is None:
+                raise ValueError(f"vjp: input {i} does not reach the outputs")
+        present = [total is not None for total in totals[inputs:]]
+        updates = [weight for weight, _ in context.updates] if training else []
+        values = [value.id for _, value in context.updates] if training else []
+        fetch = [total for total in totals if total is not None] + values
+        return _core.Function(graph, fetch), present, updates
