@@ -1,4 +1,4 @@
-"""After the first steps, training allocates nothing: counted by a shared library between the program and malloc."""
+"""After the first steps training allocates nothing: a library between the program and malloc counts."""
 
 import os
 import shutil
