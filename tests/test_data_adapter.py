@@ -94,9 +94,7 @@ class DLPack:
         return X.__dlpack_device__()
 
 
-@pytest.mark.parametrize(
-    "value", [X.tolist(), tuple(map(tuple, X.tolist())), Wrapped(), DLPack(), list(X)]
-)
+@pytest.mark.parametrize("value", [X.tolist(), tuple(map(tuple, X.tolist())), Wrapped(), DLPack(), list(X)])
 def test_other_sources(value):
     np.testing.assert_array_equal(as_rows(value, "x"), X)
 

@@ -8,13 +8,18 @@ import numpy as np
 import pytest
 
 MODULES = [
+    "fastnn.activations",
     "fastnn.callbacks",
+    "fastnn.config",
     "fastnn.datasets",
     "fastnn.datasets.fashion_mnist",
     "fastnn.datasets.idx",
     "fastnn.datasets.mnist",
     "fastnn.optimizers",
+    "fastnn.layers",
+    "fastnn.models",
     "fastnn.reports",
+    "fastnn.saving",
     "fastnn.schedules",
     "fastnn.utils",
 ]

@@ -7,7 +7,6 @@ from __future__ import annotations
 import collections.abc
 import numpy
 import numpy.typing
-import numpy.typing
 import typing
 
 __all__: list[str] = [

@@ -6,7 +6,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
-_LISTED = 30
+_LISTED = 30  # names that a message may list
+_SURE = 0.85  # likeness from which on one name is offered alone
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -30,8 +31,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     "; did you mean 'relu'?"
     """
     names = sorted(set(known))
-    close = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)
+    text = name.lower()
+    close = difflib.get_close_matches(text, names, n=3, cutoff=0.6)
     if close:
+        if difflib.SequenceMatcher(None, close[0], text).ratio() > _SURE:
+            close = close[:1]
         return f"; did you mean {' or '.join(repr(c) for c in close)}?"
     return f"; known are {', '.join(names)}" if len(names) <= _LISTED else ""
 

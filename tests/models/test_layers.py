@@ -27,7 +27,10 @@ def check(layer, x, expected, training=False):
     np.testing.assert_allclose(out, expected, rtol=1e-9, atol=1e-9)
     shape = (None, *x.shape[1:])
     assert layer.compute_output_shape(shape) == (None, *expected.shape[1:])
-    assert type(layer).from_config(layer.get_config()).compute_output_shape(shape) == (None, *expected.shape[1:])
+    assert type(layer).from_config(layer.get_config()).compute_output_shape(shape) == (
+        None,
+        *expected.shape[1:],
+    )
     assert layer(Tensor(shape)).shape == (None, *expected.shape[1:])
     assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
     single = type(layer).from_config({**layer.get_config(), "dtype": "float32"})
@@ -106,7 +109,11 @@ def test_pooling(size, strides, padding):
 def test_global_pooling(keepdims):
     x = data(3, 5, 4, 2)
     check(layers.GlobalMaxPooling2D(keepdims=keepdims, dtype="float64"), x, x.max((1, 2), keepdims=keepdims))
-    check(layers.GlobalAveragePooling2D(keepdims=keepdims, dtype="float64"), x, x.mean((1, 2), keepdims=keepdims))
+    check(
+        layers.GlobalAveragePooling2D(keepdims=keepdims, dtype="float64"),
+        x,
+        x.mean((1, 2), keepdims=keepdims),
+    )
 
 
 def test_reshaping():
@@ -178,7 +185,9 @@ def test_rectifiers_with_parameters():
     np.testing.assert_allclose(activations.relu(x, 0.1, 5.0, 1.0), all_of_them)
 
 
-@pytest.mark.parametrize(("axes", "shape"), [(None, (4, 5, 3)), ((1, 2), (1, 1, 3)), (1, (1, 5, 3)), ([3], (4, 5, 1))])
+@pytest.mark.parametrize(
+    ("axes", "shape"), [(None, (4, 5, 3)), ((1, 2), (1, 1, 3)), (1, (1, 5, 3)), ([3], (4, 5, 1))]
+)
 def test_prelu(axes, shape):
     layer = layers.PReLU(shared_axes=axes, dtype="float64")
     x = data(6, 4, 5, 3)
@@ -247,18 +256,32 @@ def test_wrong_number_of_features():
         assert str(caught.value) == message
     layer = layers.Conv2D(2, 3, name="first")
     layer.build((None, 8, 8, 1))
-    with pytest.raises(ValueError, match=r"Conv2D 'first': input has 3 channels, but its kernel was built for 1"):
+    with pytest.raises(
+        ValueError, match=r"Conv2D 'first': input has 3 channels, but its kernel was built for 1"
+    ):
         layer(np.zeros((5, 8, 8, 3)))
 
 
 @pytest.mark.parametrize(
     ("make", "shape", "match"),
     [
-        (lambda: layers.Conv2D(2, 3, name="c"), (2, 28, 28), r"Conv2D 'c': expected an input of rank 4.*x\[\.\.\., None\]"),
+        (
+            lambda: layers.Conv2D(2, 3, name="c"),
+            (2, 28, 28),
+            r"Conv2D 'c': expected an input of rank 4.*x\[\.\.\., None\]",
+        ),
         (lambda: layers.Conv2D(2, 3), (2, 784), "rank 4.*Reshape"),
         (lambda: layers.MaxPooling2D(name="p"), (2, 10), "MaxPooling2D 'p': expected an input of rank 4"),
-        (lambda: layers.Dense(2, name="d"), (2,), "Dense 'd': expected an input of rank 2 or more, got rank 1"),
-        (lambda: layers.Conv2D(2, 5, name="c"), (2, 4, 9, 1), "Conv2D 'c': kernel_size covers 5 pixels.*has 4 there"),
+        (
+            lambda: layers.Dense(2, name="d"),
+            (2,),
+            "Dense 'd': expected an input of rank 2 or more, got rank 1",
+        ),
+        (
+            lambda: layers.Conv2D(2, 5, name="c"),
+            (2, 4, 9, 1),
+            "Conv2D 'c': kernel_size covers 5 pixels.*has 4 there",
+        ),
         (lambda: layers.Conv2D(2, 3, dilation_rate=2), (2, 4, 9, 1), "covers 5 pixels"),
         (lambda: layers.MaxPooling2D(5, name="p"), (2, 4, 9, 1), "MaxPooling2D 'p': pool_size covers 5"),
         (lambda: layers.Conv2D(4, 3, groups=2), (2, 9, 9, 3), "3 channels must be a multiple of groups"),
@@ -293,7 +316,11 @@ def test_inputs_that_do_not_fit(make, shape, match):
         (lambda: layers.Conv2D(2, (3, 3, 3)), ValueError, "kernel_size must be an integer or two"),
         (lambda: layers.Conv2D(2, 0), ValueError, "kernel_size must be at least 1"),
         (lambda: layers.Conv2D(2, 3, strides=0), ValueError, "strides"),
-        (lambda: layers.Conv2D(2, 3, padding="sam"), ValueError, "unknown padding 'sam'; did you mean 'same'"),
+        (
+            lambda: layers.Conv2D(2, 3, padding="sam"),
+            ValueError,
+            "unknown padding 'sam'; did you mean 'same'",
+        ),
         (lambda: layers.Conv2D(3, 3, groups=2), ValueError, "multiple of groups"),
         (lambda: layers.Conv2D(2, 3, strides=2, dilation_rate=2), ValueError, "cannot both"),
         (lambda: layers.Conv2D(2, 3, data_format="channels_first"), ValueError, "moveaxis"),
@@ -315,7 +342,9 @@ def test_arguments(make, error, match):
 def test_layers_used_before_they_are_built():
     layer = layers.Dense(2, name="head")
     assert layer.get_weights() == []
-    with pytest.raises(ValueError, match="Dense 'head': count_params needs its weights, and it is not built yet"):
+    with pytest.raises(
+        ValueError, match="Dense 'head': count_params needs its weights, and it is not built yet"
+    ):
         layer.count_params()
     with pytest.raises(ValueError, match="not built yet"):
         layer.set_weights([np.zeros((3, 2)), np.zeros(2)])
@@ -429,7 +458,11 @@ def test_own_weights():
 
     layer = Scale()
     layer(np.ones((1, 3)))
-    assert [(w.name, w.trainable) for w in layer.weights] == [("factor", True), ("weight", True), ("count", False)]
+    assert [(w.name, w.trainable) for w in layer.weights] == [
+        ("factor", True),
+        ("weight", True),
+        ("count", False),
+    ]
     with pytest.raises(ValueError, match="exists already"):
         layer.add_weight((2,), name="factor")
     with pytest.raises(ValueError, match="fixed shape"):
@@ -441,7 +474,8 @@ def test_own_weights():
 
 
 @pytest.mark.parametrize(
-    ("result", "match"), [(None, "returned nothing"), (np.zeros(3), "returned a ndarray"), (3, "returned a int")]
+    ("result", "match"),
+    [(None, "returned nothing"), (np.zeros(3), "returned a ndarray"), (3, "returned a int")],
 )
 def test_calls_that_return_no_tensor(result, match):
     class Wrong(layers.Layer):
@@ -485,3 +519,101 @@ def test_arguments_that_are_not_kept():
 
     with pytest.raises(NotImplementedError, match="argument 'size' is kept in no attribute"):
         Forgetful(3).get_config()
+
+
+# ---- normalisation and noise --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("axis", "shape"), [(-1, (5,)), (-1, (4, 3, 5)), (1, (5, 3, 4)), (2, (4, 5, 3))])
+@pytest.mark.parametrize("options", [{}, {"center": False}, {"scale": False, "epsilon": 0.1}])
+def test_batch_normalization(axis, shape, options):
+    layer = layers.BatchNormalization(axis, momentum=0.9, dtype="float64", **options)
+    x = data(20, *shape) * 2 + 3
+    layer.build(x.shape)
+    axes = tuple(i for i in range(x.ndim) if i != axis % x.ndim)
+    channels = x.shape[axis]
+    present = [n for n in ("gamma", "beta") if {"gamma": layer.scale, "beta": layer.center}[n]]
+    assert names(layer) == [(n, (channels,)) for n in (*present, "moving_mean", "moving_variance")]
+    assert [w.trainable for w in layer.weights] == [True] * len(present) + [False] * 2
+    moving_mean, moving_variance = layer.get_weights()[-2:]
+    np.testing.assert_array_equal(moving_mean, np.zeros(channels))
+    np.testing.assert_array_equal(moving_variance, np.ones(channels))
+    layer.set_weights([np.abs(RANDOM.normal(size=channels)) + 0.5 for _ in layer.weights])
+    weights = {w.name: w.numpy() for w in layer.weights}
+    along = [channels if i == axis % x.ndim else 1 for i in range(x.ndim)]
+
+    def normalised(mean, variance):
+        out = (x - mean.reshape(along)) / np.sqrt(variance.reshape(along) + layer.epsilon)
+        out *= weights.get("gamma", np.ones(channels)).reshape(along)
+        return out + weights.get("beta", np.zeros(channels)).reshape(along)
+
+    check(layer, x, normalised(weights["moving_mean"], weights["moving_variance"]))
+    mean = x.mean(axes)
+    variance = ((x - mean.reshape(along)) ** 2).mean(axes)
+    np.testing.assert_allclose(layer(x, training=True), normalised(mean, variance), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(layer.moving_mean.numpy(), 0.9 * weights["moving_mean"] + 0.1 * mean)
+    np.testing.assert_allclose(
+        layer.moving_variance.numpy(), 0.9 * weights["moving_variance"] + 0.1 * variance
+    )
+    layer.trainable = False
+    after = layer.get_weights()
+    frozen = normalised(after[-2], after[-1])
+    np.testing.assert_allclose(layer(x, training=True), frozen, rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(layer.moving_mean.numpy(), after[-2])
+
+
+@pytest.mark.parametrize(
+    ("axis", "weights"),
+    [(-1, (5,)), (1, (3,)), ((-1,), (5,)), ((2, 3), (4, 5)), ([1, 3], (3, 5)), ((-1, 1, 2), (3, 4, 5))],
+)
+@pytest.mark.parametrize("options", [{}, {"center": False}, {"scale": False, "epsilon": 0.1}])
+def test_layer_normalization(axis, weights, options):
+    layer = layers.LayerNormalization(axis, dtype="float64", **options)
+    x = data(7, 3, 4, 5) * 2 + 3
+    layer.build(x.shape)
+    present = [n for n in ("gamma", "beta") if {"gamma": layer.scale, "beta": layer.center}[n]]
+    assert names(layer) == [(n, weights) for n in present]
+    randomise(layer)
+    values = {w.name: w.numpy() for w in layer.weights}
+    axes = tuple(sorted(a % 4 for a in layer.axis))
+    gamma, beta = values.get("gamma", np.ones(weights)), values.get("beta", np.zeros(weights))
+    check(layer, x, ref.layer_normalization(x, gamma, beta, axes, layer.epsilon))
+
+
+def test_normalization_axes():
+    for make in (layers.BatchNormalization, layers.LayerNormalization):
+        for axis in (0, 3, -3):
+            with pytest.raises(ValueError, match="axis"):
+                make(axis)(data(5, 4, 3))
+
+
+@pytest.mark.parametrize("cls", [layers.Dropout, layers.SpatialDropout2D])
+def test_dropout(cls):
+    x = np.ones((50, 6, 7, 8))
+    layer = cls(0.25, dtype="float64")
+    check(layer, x, x)
+    out = layer(x, training=True)
+    assert set(np.unique(out)) == {0.0, 1 / 0.75}
+    kept = (out > 0).mean()
+    assert abs(kept - 0.75) < (0.01 if cls is layers.Dropout else 0.06)
+    if cls is layers.SpatialDropout2D:
+        np.testing.assert_array_equal(out, np.broadcast_to(out[:, :1, :1], x.shape))
+    assert np.array_equal(cls(0.0)(x, training=True), x)
+
+
+def test_dropout_noise_shape():
+    x = np.ones((50, 6, 8), "float32")
+    out = layers.Dropout(0.5, noise_shape=(None, 1, None))(x, training=True)
+    np.testing.assert_array_equal(out, np.broadcast_to(out[:, :1], x.shape))
+    assert 0.3 < (out > 0).mean() < 0.7
+    with pytest.raises(ValueError, match="noise_shape"):
+        layers.Dropout(0.5, noise_shape=(None, 2, None))(x, training=True)
+
+
+def test_gaussian_noise():
+    x = np.full((200, 40), 3.0)
+    layer = layers.GaussianNoise(0.5, dtype="float64")
+    check(layer, x, x)
+    noise = layer(x, training=True) - x
+    assert abs(noise.mean()) < 0.03
+    assert abs(noise.std() - 0.5) < 0.02

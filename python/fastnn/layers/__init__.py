@@ -49,6 +49,7 @@ from fastnn.layers.input import (
 from fastnn.layers.input_spec import (
     InputSpec,
 )
+from fastnn.layers.normalization import BatchNormalization, LayerNormalization
 from fastnn.layers.pooling2d import (
     AveragePooling2D,
     AvgPool2D,
@@ -89,6 +90,7 @@ __all__ = [
     "Activation",
     "AveragePooling2D",
     "AvgPool2D",
+    "BatchNormalization",
     "BuildContext",
     "CELU",
     "Conv2D",
@@ -109,6 +111,7 @@ __all__ = [
     "InputLayer",
     "InputSpec",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "Linear",
     "LogSoftmax",

@@ -146,7 +146,9 @@ class Layer:
         Weight
         """
         if isinstance(shape, str):
-            raise TypeError(f"{self.label}: add_weight takes the shape first: add_weight(shape, name={shape!r})")
+            raise TypeError(
+                f"{self.label}: add_weight takes the shape first: add_weight(shape, name={shape!r})"
+            )
         if kwargs:
             known = inspect.signature(Layer.add_weight).parameters
             unknown = next(iter(kwargs))

@@ -80,8 +80,9 @@ class SpatialDropout2D(SameShape):
     --------
     >>> import numpy as np
     >>> from fastnn.layers import SpatialDropout2D
-    >>> SpatialDropout2D(0.5)(np.ones((1, 4, 4, 3), "float32")).sum()
-    48.0
+    >>> SpatialDropout2D(0.5)(np.ones((1, 1, 2, 3), "float32"))
+    array([[[[1., 1., 1.],
+             [1., 1., 1.]]]], dtype=float32)
     """
 
     def __init__(

@@ -29,7 +29,7 @@ class Rescaling(Layer):
     --------
     >>> import numpy as np
     >>> from fastnn.layers import Rescaling
-    >>> Rescaling(1 / 127.5, offset=-1)(np.array([[0, 51, 255]], "uint8"))
+    >>> Rescaling(1 / 127.5, offset=-1)(np.array([[0, 51, 255]], "uint8")).round(4)
     array([[-1. , -0.6,  1. ]], dtype=float32)
     """
 

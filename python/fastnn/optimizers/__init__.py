@@ -154,7 +154,7 @@ def get(identifier: Any) -> Optimizer:
     SGD(learning_rate=0.01, momentum=0.0, nesterov=False)
     >>> optimizers.get("adm")
     Traceback (most recent call last):
-    ValueError: unknown optimizer 'adm'; did you mean 'adam' or 'nadam' or 'adamw'?
+    ValueError: unknown optimizer 'adm'; did you mean 'adam'?
     """
     if isinstance(identifier, Optimizer):
         return identifier
