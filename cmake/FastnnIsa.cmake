@@ -52,7 +52,9 @@ function(fastnn_add_kernels isa)
   target_include_directories(${target} PRIVATE "${CMAKE_SOURCE_DIR}/csrc" "${FASTNN_GENERATED_DIR}")
   target_compile_definitions(${target} PRIVATE FASTNN_ISA_NAME="${isa}" FASTNN_ISA_${isa}=1)
   target_compile_options(${target} PRIVATE ${FASTNN_ISA_FLAGS_${isa}} -fno-trapping-math -ffp-contract=fast
-                                           $<$<CONFIG:Release,RelWithDebInfo>:-O3>)
+                                           $<$<CONFIG:Release,RelWithDebInfo>:-O3>
+                         # One region for register allocation: GCC's default spills inside tiles that just fit.
+                         $<$<CXX_COMPILER_ID:GNU>:-fira-region=one>)
   target_link_libraries(${target} PRIVATE fastnn_flags)
   set_target_properties(${target} PROPERTIES PREFIX lib SUFFIX "${CMAKE_SHARED_LIBRARY_SUFFIX}")
   fastnn_no_undefined(${target})

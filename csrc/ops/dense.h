@@ -59,12 +59,7 @@ inline const Op dense{
           std::vector<TensorId> result(3, kNoTensor);
           if (g.wanted[0]) result[0] = g.add("dense_grad_input", {dz, g.in[1]});
           if (g.wanted[1]) result[1] = g.add("dense_grad_kernel", {g.in[0], dz});
-          if (g.wanted[2]) {
-            const TensorType type = g.graph.type(dz);  // a copy: adding nodes moves the graph's tensors
-            const int64_t out = type.dims.back();
-            result[2] = g.add("sample_sum", {dz});
-            if (type.size() != out) result[2] = g.add("sum_to", {result[2]}, {{"shape", Shape{out}}});
-          }
+          if (g.wanted[2]) result[2] = g.add("bias_grad", {dz});
           return result;
         },
     .cost =

@@ -1,0 +1,241 @@
+// Correlation of images with a kernel, row by row in register tiles: what convolution's forward pass and each phase
+// of its input gradient are. Borders: rows outside the image are left out, columns outside it are zeros in padded
+// copies of the rows (a ring of them, so that they stay in the first-level cache), and tiles at the sides leave out
+// the taps that meet nothing but padding.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "cpu/conv2d_tile.h"
+
+namespace fastnn::cpu {
+
+/// Shape of a correlation. Offsets of weights and outputs are in elements of one sample.
+struct Correlation {
+  int64_t in_height, in_width, in_channels;
+  int64_t out_height, out_width;
+  int64_t groups;
+  int64_t run;      ///< input channels of a group
+  int64_t columns;  ///< output channels of a group
+  int64_t taps_y, taps_x;
+  int64_t stride_y, stride_x;  ///< of positions, in the input
+  int64_t step_y, step_x;      ///< of taps, in the input
+  int64_t origin_y, origin_x;  ///< the input cell under position 0's tap 0; negative: padding
+  int64_t w_group, w_row, w_tap, w_channel;
+  int64_t out_row, out_position;
+
+  bool padded() const {
+    return origin_x < 0 || origin_x + (out_width - 1) * stride_x + (taps_x - 1) * step_x >= in_width;
+  }
+  int64_t left() const { return std::max<int64_t>(0, -origin_x); }
+  int64_t right() const {
+    return std::max<int64_t>(0, origin_x + (out_width - 1) * stride_x + (taps_x - 1) * step_x - (in_width - 1));
+  }
+  int64_t padded_width() const { return left() + in_width + right(); }
+  /// A kernel of one tap at stride 1 sees no rows: the image is one long row.
+  void flatten() {
+    if (taps_y * taps_x != 1 || stride_y != 1 || stride_x != 1 || origin_y != 0 || origin_x != 0) return;
+    if (in_height != out_height || in_width != out_width || out_row != out_width * out_position) return;
+    in_width = out_width = in_width * in_height;
+    in_height = out_height = 1;
+    out_row = out_width * out_position;
+  }
+};
+
+/// Hands out 64-byte aligned pieces of scratch; with a null base it only adds up their sizes.
+class Scratch {
+ public:
+  explicit Scratch(std::byte* base) : base_(base) {}
+  template <class U>
+  U* take(int64_t count) {
+    std::byte* piece = base_ == nullptr ? nullptr : base_ + used_;
+    used_ += (count * static_cast<int64_t>(sizeof(U)) + 63) / 64 * 64;
+    return reinterpret_cast<U*>(piece);
+  }
+  int64_t used() const { return used_; }
+
+ private:
+  std::byte* base_;
+  int64_t used_ = 0;
+};
+
+template <class T, int E>
+class Correlator {
+ public:
+  /// start: initial values (bias) of all output channels or null; in rows each group's are padded to whole vectors.
+  Correlator(const Correlation& shape, const T* weights, const T* start, T floor, Scratch& scratch)
+      : c_(shape), weights_(weights), start_(start) {
+    row_.taps_x = c_.taps_x;
+    row_.run = c_.run;
+    row_.x_tap = c_.step_x * c_.in_channels * E;
+    row_.x_position = c_.stride_x * c_.in_channels * E;
+    row_.w_row = c_.w_row;
+    row_.w_tap = c_.w_tap;
+    row_.w_channel = c_.w_channel;
+    row_.out_position = c_.out_position * E;
+    row_.floor = floor;
+    merged_ = row_.x_tap == c_.run * E && c_.w_tap == c_.run * c_.w_channel;
+    rows_ = scratch.take<const T*>(c_.taps_y);
+    // Lanes: rows are wide and each is used taps_y times, so a ring holds them. Rows: the whole image is kept,
+    // because blocks of channels may pass over it one after the other.
+    ring_ = E > 1 ? std::min((c_.taps_y - 1) * c_.step_y + 1, c_.in_height) : c_.in_height;
+    padded_ = c_.padded() ? scratch.take<T>(ring_ * c_.padded_width() * c_.in_channels * E) : nullptr;
+    if (rows_ == nullptr) return;  // only the size was asked for
+    if (padded_ != nullptr) clear_borders();
+    choose();
+  }
+
+  /// finish_row(first element, elements) is called when a row of the output is complete.
+  template <class FinishRow>
+  void run(const T* in, T* out, FinishRow finish_row) {
+    const int64_t blocks = c_.groups * blocks_.parts;
+    next_row_ = std::max<int64_t>(0, c_.origin_y);
+    for (int64_t first = 0; first < blocks; first += pass_blocks_) {
+      const int64_t last = std::min(blocks, first + pass_blocks_);
+      for (int64_t oy = 0; oy < c_.out_height; ++oy) {
+        const int64_t top = oy * c_.stride_y + c_.origin_y;
+        const int64_t tap = top < 0 ? (-top + c_.step_y - 1) / c_.step_y : 0;
+        const int64_t below = c_.in_height - top;  // rows of the image from `top` on
+        const int64_t end = below <= 0 ? 0 : std::min(c_.taps_y, (below + c_.step_y - 1) / c_.step_y);
+        set_rows(in, top, tap, end);
+        run_row(out + oy * c_.out_row * E, tap * c_.w_row, first, last);
+        if (last == blocks) finish_row(out + oy * c_.out_row * E, c_.out_width * c_.out_position * E);
+      }
+    }
+  }
+
+ private:
+  static constexpr int L = vector_lanes<T>;
+  static constexpr int64_t kBlock = E > 1 ? 1 : L;  // channels of a block
+  static constexpr int kBorderTiles = 4;            // at each side
+  static constexpr int64_t kNearBytes = 20 * 1024;  // what should stay in the first-level cache
+
+  struct Segment {
+    int64_t first, tiles;
+    int positions;
+    int64_t tap, tap_end;
+  };
+
+  void clear_borders() {
+    const int64_t cell = c_.in_channels * E;
+    const int64_t width = c_.padded_width() * cell;
+    for (int64_t i = 0; i < ring_; ++i) {
+      T* row = padded_ + i * width;
+      std::fill(row, row + c_.left() * cell, T(0));
+      std::fill(row + (c_.left() + c_.in_width) * cell, row + width, T(0));
+    }
+  }
+
+  // Points row_.rows at taps [tap, end) of the position whose first tap is in row `top`.
+  void set_rows(const T* in, int64_t top, int64_t tap, int64_t end) {
+    const int64_t cell = c_.in_channels * E;
+    const int64_t width = c_.in_width * cell;
+    if (padded_ != nullptr) {
+      const int64_t needed = std::max(next_row_, top);
+      const int64_t until = end > tap ? top + (end - 1) * c_.step_y + 1 : 0;
+      for (int64_t y = needed; y < until; ++y) {
+        std::memcpy(padded_ + (y % ring_) * c_.padded_width() * cell + c_.left() * cell, in + y * width,
+                    static_cast<size_t>(width) * sizeof(T));
+      }
+      next_row_ = std::max(next_row_, until);
+    }
+    for (int64_t ky = tap; ky < end; ++ky) {
+      const int64_t y = top + ky * c_.step_y;
+      const T* row = padded_ != nullptr ? padded_ + ((y % ring_) * c_.padded_width() + c_.left()) * cell : in + y * width;
+      rows_[ky - tap] = row + c_.origin_x * cell;
+    }
+    row_.rows = rows_;
+    row_.taps_y = std::max<int64_t>(0, end - tap);
+  }
+
+  void run_row(T* out, int64_t w_offset, int64_t first_block, int64_t last_block) {
+    for (int s = 0; s < segment_count_; ++s) {
+      const Segment& segment = segments_[s];
+      TileRow<T> row = row_;
+      if (merged_) {
+        row.taps_x = 1;
+        row.run = (segment.tap_end - segment.tap) * c_.run;
+      } else {
+        row.taps_x = segment.tap_end - segment.tap;
+      }
+      for (int64_t done = 0; done < segment.tiles; done += chunk_tiles_) {
+        const int64_t tiles = std::min(chunk_tiles_, segment.tiles - done);
+        const int64_t position = segment.first + done * segment.positions;
+        for (int64_t b = first_block; b < last_block; ++b) {
+          const int64_t group = b / blocks_.parts;
+          const int64_t at = blocks_.first(b % blocks_.parts) * kBlock;
+          const int size = static_cast<int>(blocks_.size_of(b % blocks_.parts));
+          const int64_t rest = c_.columns - at - (size - 1) * kBlock;
+          const int64_t channel = group * c_.columns + at;
+          const int64_t start = E > 1 ? channel : group * ((c_.columns + kBlock - 1) / kBlock * kBlock) + at;
+          const int64_t x_offset = position * row.x_position + segment.tap * row.x_tap + group * c_.run * E;
+          const T* w = weights_ + group * c_.w_group + w_offset + segment.tap * c_.w_tap + at;
+          TileTable<T, E>::at(size, segment.positions)(row, x_offset, w, start_ == nullptr ? nullptr : start_ + start,
+                                                       out + position * row.out_position + channel * E, tiles,
+                                                       std::min<int64_t>(rest, kBlock));
+        }
+      }
+    }
+  }
+
+  // Taps of a row that meet the image at some position of [first, first + count).
+  void add_segment(int64_t first, int64_t tiles, int64_t positions) {
+    if (tiles <= 0) return;
+    const int64_t last = first + tiles * positions - 1;
+    const int64_t before = -(last * c_.stride_x + c_.origin_x);                 // columns of padding
+    const int64_t after = c_.in_width - (first * c_.stride_x + c_.origin_x);  // columns of the image
+    const int64_t tap = before > 0 ? std::min(c_.taps_x, (before + c_.step_x - 1) / c_.step_x) : 0;
+    const int64_t end = after <= 0 ? 0 : std::min(c_.taps_x, (after + c_.step_x - 1) / c_.step_x);
+    segments_[segment_count_++] = {first, tiles, static_cast<int>(positions), tap, std::max(tap, end)};
+  }
+
+  void choose() {
+    const int64_t vectors = (c_.columns + kBlock - 1) / kBlock;
+    // Pairs of positions at a side where half of the taps and more meet padding.
+    const int64_t reach = std::min(c_.left(), c_.right()) / c_.step_x;
+    const bool apart = c_.stride_x == 1 && vectors >= 4;
+    const int64_t border = apart ? std::min<int64_t>({reach / 2, kBorderTiles, c_.out_width / 4}) : 0;
+    const int64_t width = c_.out_width - 4 * border;
+    const TileShape tiles =
+        choose_tiles(vectors, std::max<int64_t>(width, 1), static_cast<double>(c_.taps_y * c_.taps_x * c_.run));
+    blocks_ = tiles.blocks;
+    for (int64_t i = 0; i < border; ++i) add_segment(2 * i, 1, 2);
+    if (width > 0) {
+      const Split& x = tiles.positions;
+      add_segment(2 * border, x.wide, x.size);
+      add_segment(2 * border + x.first(x.wide), x.parts - x.wide, x.size - 1);
+    }
+    for (int64_t i = 0; i < border; ++i) add_segment(c_.out_width - 2 * (border - i), 1, 2);
+
+    const int64_t blocks = c_.groups * blocks_.parts;
+    chunk_tiles_ = c_.out_width;
+    pass_blocks_ = blocks;
+    if (E > 1) {
+      // Several blocks of channels read a stretch of the input while it is near.
+      const int64_t tile_bytes = c_.taps_y * tiles.positions.size * c_.stride_x * c_.in_channels * E * static_cast<int64_t>(sizeof(T));
+      if (blocks > 1) chunk_tiles_ = std::max<int64_t>(1, kNearBytes / tile_bytes);
+    } else {
+      // The weights of some blocks stay near while the whole image passes by.
+      const int64_t block_bytes = c_.taps_y * c_.taps_x * c_.run * blocks_.size * L * static_cast<int64_t>(sizeof(T));
+      pass_blocks_ = std::clamp<int64_t>(kNearBytes / block_bytes, 1, blocks);
+    }
+  }
+
+  Correlation c_;
+  const T* weights_;
+  const T* start_;
+  TileRow<T> row_{};
+  bool merged_ = false;
+  const T** rows_ = nullptr;
+  T* padded_ = nullptr;
+  int64_t ring_ = 0;
+  int64_t next_row_ = 0;
+  Segment segments_[2 * kBorderTiles + 2];
+  int segment_count_ = 0;
+  Split blocks_;
+  int64_t chunk_tiles_ = 1, pass_blocks_ = 1;
+};
+
+}  // namespace fastnn::cpu

@@ -1,0 +1,247 @@
+// conv2d's kernel gradient: for every tap, the products of the input under it with the output's gradient, summed over
+// samples and positions in register tiles of K input channels times C blocks of output channels. A block is one channel
+// of a vector of samples (lanes; the sum over samples in it is left to `combine`), or a vector of channels (rows).
+#include "ops/conv2d.h"
+
+#include "cpu/conv2d_correlate.h"
+#include "cpu/kernels.h"
+#include "cpu/sum_positions.h"
+
+namespace fastnn::cpu {
+
+namespace {
+
+using Config = ops::Conv2dConfig;
+
+/// A block of positions. Strides are in elements.
+template <class T>
+struct Block {
+  int64_t rows, positions;
+  int64_t x_row, x_position;
+  int64_t dy_row, dy_position;
+  int64_t out_row;  ///< from input channel to input channel
+};
+
+template <class T>
+using ProductFn = void (*)(const Block<T>&, const T* x, const T* dy, T* out, int64_t last);
+
+// last: channels of the last block in rows.
+template <class T, int E, int C, int K>
+void product_tile(const Block<T>& block, const T* x, const T* dy, T* out, [[maybe_unused]] int64_t last) {
+  constexpr int L = vector_lanes<T>;
+  using V = Vec<T, L>;
+  const Block<T> b = block;
+  V sum[K][C] = {};
+  for (int64_t r = 0; r < b.rows; ++r) {
+    const T* xp = x + r * b.x_row;
+    const T* gp = dy + r * b.dy_row;
+    for (int64_t p = 0; p < b.positions; ++p) {
+      const auto input = [&](int k) {
+        if constexpr (E > 1) {
+          return load<V>(xp + k * L);
+        } else {
+          return broadcast<V>(xp[k]);
+        }
+      };
+      const auto gradient = [&](int c) {
+        if constexpr (E > 1) {
+          return load<V>(gp + c * L);
+        } else {
+          return c < C - 1 ? load<V>(gp + c * L) : load_partial<V>(gp + c * L, last);
+        }
+      };
+      if constexpr (C <= K) {
+        V g[C];
+        for (int c = 0; c < C; ++c) g[c] = gradient(c);
+        for (int k = 0; k < K; ++k) {
+          const V v = input(k);
+          for (int c = 0; c < C; ++c) sum[k][c] = fma(v, g[c], sum[k][c]);
+        }
+      } else {
+        V v[K];
+        for (int k = 0; k < K; ++k) v[k] = input(k);
+        for (int c = 0; c < C; ++c) {
+          const V g = gradient(c);
+          for (int k = 0; k < K; ++k) sum[k][c] = fma(v[k], g, sum[k][c]);
+        }
+      }
+      xp += b.x_position;
+      gp += b.dy_position;
+    }
+  }
+  for (int k = 0; k < K; ++k) {
+    for (int c = 0; c < C; ++c) {
+      T* target = out + k * b.out_row + c * L;
+      if (E > 1 || c < C - 1 || last == L) {
+        store(target, load<V>(target) + sum[k][c]);
+      } else {
+        store_partial(target, load_partial<V>(target, last) + sum[k][c], last);
+      }
+    }
+  }
+}
+
+template <class T, int E>
+class ProductTable {
+ public:
+  static ProductFn<T> at(int64_t blocks, int64_t inputs) {
+    return kTable[static_cast<size_t>((blocks - 1) * kMostPositions + inputs - 1)];
+  }
+
+ private:
+  template <size_t I>
+  static constexpr ProductFn<T> entry() {
+    constexpr int blocks = static_cast<int>(I) / kMostPositions + 1;
+    constexpr int inputs = static_cast<int>(I) % kMostPositions + 1;
+    if constexpr (inputs <= positions_beside(blocks)) {
+      return product_tile<T, E, blocks, inputs>;
+    } else {
+      return nullptr;
+    }
+  }
+  template <size_t... I>
+  static constexpr std::array<ProductFn<T>, sizeof...(I)> fill(std::index_sequence<I...>) {
+    return {entry<I>()...};
+  }
+  static constexpr auto kTable = fill(std::make_index_sequence<static_cast<size_t>(kMostBlocks * kMostPositions)>{});
+};
+
+template <class T, int E>
+struct Conv2dGradKernel {
+  static void run(const KernelCall& call) { Partial(call.configuration<Config>(), call.scratch).add(call); }
+  static int64_t scratch(const Config& c) { return Partial(c, nullptr).scratch_bytes(); }
+
+ private:
+  static constexpr int L = vector_lanes<T>;
+  static constexpr int64_t kBlock = E > 1 ? 1 : L;
+
+  class Partial {
+   public:
+    Partial(const Config& config, std::byte* memory) : c_(config), w_(config.window), scratch_(memory) {
+      const int64_t right = (w_.out_width - 1) * w_.stride_x + w_.span_x() - w_.pad_left - w_.width;
+      const bool padded = w_.pad_left > 0 || right > 0;
+      // The taps of a row as one run of input channels: for one or two channels alone the tiles would be too thin.
+      merged_ = c_.groups == 1 && w_.dilation_x == 1 && (!padded || c_.in <= 2);
+      x_width_ = w_.width;
+      if (merged_ && padded) {
+        x_width_ = w_.pad_left + w_.width + std::max<int64_t>(0, right);
+        copy_ = scratch_.take<T>(w_.height * x_width_ * c_.in * E);
+      }
+      // As many positions at a time as stay in the first-level cache, and no fewer than make the tiles' own cost small.
+      constexpr int64_t kNear = 20 * 1024, kFewest = E > 1 ? 16 : 32;
+      const int64_t bytes = (c_.out + w_.stride_x * w_.stride_y * c_.in) * E * static_cast<int64_t>(sizeof(T));
+      const int64_t most = std::max(kFewest, kNear / bytes);
+      block_rows_ = std::clamp<int64_t>(most / w_.out_width, 1, w_.out_height);
+      block_positions_ = Split::balanced(w_.out_width, most).size;
+      tiles_ = choose_tiles((c_.group_out() + kBlock - 1) / kBlock, merged_ ? w_.columns * c_.in : c_.group_in(),
+                            static_cast<double>(block_rows_ * block_positions_));
+    }
+
+    int64_t scratch_bytes() const { return scratch_.used(); }
+
+    void add(const KernelCall& call) {
+      for (int64_t i = 0; i < call.groups(E); ++i) {
+        const T* x = call.in[0].as<T>() + i * call.in[0].size * E;
+        const T* dy = call.in[1].as<T>() + i * call.in[1].size * E;
+        if (copy_ != nullptr) x = padded_copy(x);
+        for (int64_t oy = 0; oy < w_.out_height; oy += block_rows_) {
+          const int64_t rows = std::min(block_rows_, w_.out_height - oy);
+          for (int64_t ox = 0; ox < w_.out_width; ox += block_positions_) {
+            add_block(x, dy, oy, rows, ox, std::min(block_positions_, w_.out_width - ox), call.out[0].as<T>());
+          }
+          if (c_.has_bias) {
+            sum_positions(dy + oy * w_.out_width * c_.out * E, rows * w_.out_width, c_.out * E, call.out[1].as<T>());
+          }
+        }
+      }
+    }
+
+   private:
+    const T* padded_copy(const T* x) {
+      const int64_t cell = c_.in * E;
+      for (int64_t y = 0; y < w_.height; ++y) {
+        T* row = copy_ + y * x_width_ * cell;
+        T* inside = std::fill_n(row, w_.pad_left * cell, T(0));
+        T* right = std::copy_n(x + y * w_.width * cell, w_.width * cell, inside);
+        std::fill(right, row + x_width_ * cell, T(0));
+      }
+      return copy_;
+    }
+
+    // Indices i of [first, first + count) for which i * stride + offset lies in [0, extent).
+    static std::pair<int64_t, int64_t> inside(int64_t first, int64_t count, int64_t stride, int64_t offset, int64_t extent) {
+      const int64_t low = offset < 0 ? (-offset + stride - 1) / stride : 0;
+      const int64_t high = extent - offset <= 0 ? 0 : (extent - offset + stride - 1) / stride;
+      return {std::max(first, low), std::min(first + count, high)};
+    }
+
+    void add_block(const T* x, const T* dy, int64_t oy, int64_t rows, int64_t ox, int64_t positions, T* out) {
+      const int64_t cell = c_.in * E;
+      for (int64_t ky = 0; ky < w_.rows; ++ky) {
+        const int64_t offset_y = ky * w_.dilation_y - w_.pad_top;
+        const auto [y, y_end] = inside(oy, rows, w_.stride_y, offset_y, w_.height);
+        if (y >= y_end) continue;
+        for (int64_t kx = 0; kx < (merged_ ? 1 : w_.columns); ++kx) {
+          // A padded copy begins pad_left columns to the left.
+          const int64_t offset_x = kx * w_.dilation_x - (merged_ ? 0 : w_.pad_left);
+          const auto [p, p_end] = inside(ox, positions, w_.stride_x, offset_x, merged_ ? x_width_ : w_.width);
+          if (p >= p_end) continue;
+          const Block<T> block{.rows = y_end - y,
+                               .positions = p_end - p,
+                               .x_row = w_.stride_y * x_width_ * cell,
+                               .x_position = w_.stride_x * cell,
+                               .dy_row = w_.out_width * c_.out * E,
+                               .dy_position = c_.out * E,
+                               .out_row = c_.out * E};
+          add_tap(block, x + ((y * w_.stride_y + offset_y) * x_width_ + p * w_.stride_x + offset_x) * cell,
+                  dy + (y * w_.out_width + p) * c_.out * E, out + (ky * w_.columns + kx) * c_.group_in() * c_.out * E);
+        }
+      }
+    }
+
+    void add_tap(const Block<T>& block, const T* x, const T* dy, T* out) {
+      for (int64_t g = 0; g < c_.groups; ++g) {
+        for (int64_t i = 0; i < tiles_.positions.parts; ++i) {
+          const int64_t k = tiles_.positions.first(i);
+          for (int64_t j = 0; j < tiles_.blocks.parts; ++j) {
+            const int64_t at = tiles_.blocks.first(j) * kBlock;
+            const int64_t size = tiles_.blocks.size_of(j);
+            const int64_t last = std::min(kBlock, c_.group_out() - at - (size - 1) * kBlock);
+            const int64_t channel = g * c_.group_out() + at;
+            ProductTable<T, E>::at(size, tiles_.positions.size_of(i))(
+                block, x + (g * c_.group_in() + k) * E, dy + channel * E, out + (k * c_.out + channel) * E, last);
+          }
+        }
+      }
+    }
+
+    const Config& c_;
+    const ops::Window2d& w_;
+    Scratch scratch_;
+    bool merged_;
+    int64_t x_width_;
+    T* copy_ = nullptr;
+    int64_t block_rows_, block_positions_;
+    TileShape tiles_;
+  };
+};
+
+int64_t grad_kernel_scratch(const KernelQuery& query) {
+  const auto& c = *static_cast<const Config*>(query.config);
+  if (query.in[0].dtype == DType::f64) {
+    return query.lanes == 1 ? Conv2dGradKernel<double, 1>::scratch(c)
+                            : Conv2dGradKernel<double, vector_lanes<double>>::scratch(c);
+  }
+  return query.lanes == 1 ? Conv2dGradKernel<float, 1>::scratch(c)
+                          : Conv2dGradKernel<float, vector_lanes<float>>::scratch(c);
+}
+
+}  // namespace
+
+extern const Kernel conv2d_grad_kernel_kernel;
+const Kernel conv2d_grad_kernel_kernel{.f32 = tile_kernels_f32<Conv2dGradKernel>(),
+                                       .f64 = tile_kernels_f64<Conv2dGradKernel>(),
+                                       .scratch = grad_kernel_scratch,
+                                       .lane_accumulators = true};
+
+}  // namespace fastnn::cpu

@@ -1,0 +1,199 @@
+// The register tile of convolution's forward pass and input gradient: C blocks of channels times X positions of a
+// row, accumulated over the taps in order (y, x, channel).
+//
+// E is the number of elements of one (position, channel): the vector's lanes in the batch-lane layout, where a block
+// is one output channel, inputs are loaded and weights broadcast; or 1 in rows, where a block is a vector of output
+// channels, weights are loaded and inputs broadcast. Either way memory is read in order and never packed for X.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <utility>
+
+#include "cpu/kernels.h"
+
+namespace fastnn::cpu {
+
+inline constexpr int kMostBlocks = vector_registers == 32 ? 8 : 6;
+inline constexpr int kMostPositions = vector_registers == 32 ? 12 : 8;
+
+/// Positions beside that many blocks for which accumulators and operands fit the registers.
+constexpr int positions_beside(int blocks) {
+  constexpr std::array<int, 9> wide{0, 12, 12, 8, 6, 5, 4, 3, 3};
+  constexpr std::array<int, 9> narrow{0, 8, 6, 4, 3, 2, 2, 0, 0};
+  return (vector_registers == 32 ? wide : narrow)[static_cast<size_t>(blocks)];
+}
+
+/// `total` things in parts of nearly equal size: the first `wide` parts have `size`, the others one less.
+struct Split {
+  int64_t size = 0, wide = 0, parts = 0;
+
+  static Split balanced(int64_t total, int64_t most) {
+    if (total <= 0) return {};
+    const int64_t parts = (total + most - 1) / most;
+    const int64_t size = (total + parts - 1) / parts;
+    return {size, total - parts * (size - 1), parts};
+  }
+  int64_t first(int64_t part) const { return part * size - std::max<int64_t>(0, part - wide); }
+  int64_t size_of(int64_t part) const { return part < wide ? size : size - 1; }
+};
+
+struct TileShape {
+  Split blocks, positions;
+};
+
+/// The tiles that cover `blocks` by `positions` in the least time; `steps`: multiply-adds of an accumulator.
+inline TileShape choose_tiles(int64_t blocks, int64_t positions, double steps) {
+  // Half cycles of a tile's step on a processor with two multiply-adds and two loads a cycle, and latency 4.
+  const auto tile_cost = [&](int64_t b, int64_t p) {
+    return b * p == 0 ? 0.0 : steps * static_cast<double>(std::max<int64_t>({b * p, b + p + 1, 8})) + 40;
+  };
+  TileShape best;
+  double least = std::numeric_limits<double>::infinity();
+  for (int64_t most = 1; most <= std::min<int64_t>(kMostBlocks, blocks); ++most) {
+    const Split b = Split::balanced(blocks, most);
+    if (b.size != most) continue;
+    const Split p = Split::balanced(positions, positions_beside(static_cast<int>(most)));
+    double cost = 0;
+    for (int64_t i : {0, 1}) {
+      for (int64_t j : {0, 1}) {
+        cost += static_cast<double>((i == 0 ? b.wide : b.parts - b.wide) * (j == 0 ? p.wide : p.parts - p.wide)) *
+                tile_cost(b.size - i, p.size - j);
+      }
+    }
+    if (cost < least) {
+      least = cost;
+      best = {b, p};
+    }
+  }
+  return best;
+}
+
+/// What the tiles of a row have in common. Offsets are in elements.
+template <class T>
+struct TileRow {
+  const T* const* rows;  ///< the input row of each vertical tap, at the first position's first tap
+  int64_t taps_y;
+  int64_t taps_x;
+  int64_t run;         ///< input channels of a tap that lie one after the other, in the input and in the weights
+  int64_t x_tap;       ///< from tap to tap in a row of the input
+  int64_t x_position;  ///< from position to position in a row of the input
+  int64_t w_row;
+  int64_t w_tap;
+  int64_t w_channel;
+  int64_t out_position;
+  T floor;  ///< results are at least that: 0 makes a relu, -infinity nothing
+};
+
+/// `tiles` tiles, one beside the other. w: the first block's first weight. start: the blocks' initial values (bias)
+/// or null. last: channels of the last block in rows.
+template <class T>
+using TileFn = void (*)(const TileRow<T>&, int64_t x_offset, const T* w, const T* start, T* out, int64_t tiles,
+                        int64_t last);
+
+template <class T, int E, int C, int X>
+void correlate_tiles(const TileRow<T>& row, int64_t x_offset, const T* w, const T* start, T* out, int64_t tiles,
+                     [[maybe_unused]] int64_t last) {
+  constexpr int L = vector_lanes<T>;
+  using V = Vec<T, L>;
+  constexpr bool lanes_are_samples = E > 1;
+  const TileRow<T> r = row;  // a copy, which the stores below cannot change
+  for (; tiles > 0; --tiles) {
+    V sum[C][X];
+    for (int c = 0; c < C; ++c) {
+      V init = zero<V>();
+      if (start != nullptr) {
+        if constexpr (lanes_are_samples) {
+          init = broadcast<V>(start[c]);
+        } else {
+          init = load<V>(start + c * L);
+        }
+      }
+      for (int i = 0; i < X; ++i) sum[c][i] = init;
+    }
+    for (int64_t ky = 0; ky < r.taps_y; ++ky) {
+      const T* x_row = r.rows[ky] + x_offset;
+      const T* w_row = w + ky * r.w_row;
+      for (int64_t kx = 0; kx < r.taps_x; ++kx) {
+        const T* xp = x_row + kx * r.x_tap;
+        const T* wp = w_row + kx * r.w_tap;
+        for (int64_t k = 0; k < r.run; ++k) {
+          const auto input = [&](int i) {
+            if constexpr (lanes_are_samples) {
+              return load<V>(xp + i * r.x_position);
+            } else {
+              return broadcast<V>(xp[i * r.x_position]);
+            }
+          };
+          const auto weight = [&](int c) {
+            if constexpr (lanes_are_samples) {
+              return broadcast<V>(wp[c]);
+            } else {
+              return load<V>(wp + c * L);
+            }
+          };
+          // The fewer operands stay in registers, the others pass through one.
+          if constexpr (X <= C) {
+            V x[X];
+            for (int i = 0; i < X; ++i) x[i] = input(i);
+            for (int c = 0; c < C; ++c) {
+              const V v = weight(c);
+              for (int i = 0; i < X; ++i) sum[c][i] = fma(v, x[i], sum[c][i]);
+            }
+          } else {
+            V v[C];
+            for (int c = 0; c < C; ++c) v[c] = weight(c);
+            for (int i = 0; i < X; ++i) {
+              const V x = input(i);
+              for (int c = 0; c < C; ++c) sum[c][i] = fma(v[c], x, sum[c][i]);
+            }
+          }
+          xp += E;
+          wp += r.w_channel;
+        }
+      }
+    }
+    const V floor = broadcast<V>(r.floor);
+    for (int i = 0; i < X; ++i) {
+      for (int c = 0; c < C; ++c) {
+        const V result = max(floor, sum[c][i]);  // keeps NaN
+        T* target = out + i * r.out_position + c * L;
+        if (lanes_are_samples || c < C - 1 || last == L) {
+          store(target, result);
+        } else {
+          store_partial(target, result, last);
+        }
+      }
+    }
+    x_offset += X * r.x_position;
+    out += X * r.out_position;
+  }
+}
+
+template <class T, int E>
+class TileTable {
+ public:
+  static TileFn<T> at(int blocks, int positions) {
+    return kTable[static_cast<size_t>((blocks - 1) * kMostPositions + positions - 1)];
+  }
+
+ private:
+  template <size_t I>
+  static constexpr TileFn<T> entry() {
+    constexpr int blocks = static_cast<int>(I) / kMostPositions + 1;
+    constexpr int positions = static_cast<int>(I) % kMostPositions + 1;
+    if constexpr (positions <= positions_beside(blocks)) {
+      return correlate_tiles<T, E, blocks, positions>;
+    } else {
+      return nullptr;
+    }
+  }
+  template <size_t... I>
+  static constexpr std::array<TileFn<T>, sizeof...(I)> fill(std::index_sequence<I...>) {
+    return {entry<I>()...};
+  }
+  static constexpr auto kTable = fill(std::make_index_sequence<static_cast<size_t>(kMostBlocks * kMostPositions)>{});
+};
+
+}  // namespace fastnn::cpu

@@ -1,0 +1,284 @@
+// Pooling. All channels of a position, and in the batch-lane layout all samples of the group, lie one after the other
+// and are treated alike, so one kernel over runs of elements serves both layouts.
+#include "ops/pooling2d.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "cpu/kernels.h"
+
+namespace fastnn::cpu {
+
+namespace {
+
+using Config = ops::Pool2dConfig;
+using Window = ops::Window2d;
+
+/// The cells of one window that lie in the image.
+struct Cells {
+  int64_t y, y_end, step_y;
+  int64_t x, x_end, step_x;
+
+  int64_t count() const { return ((y_end - y + step_y - 1) / step_y) * ((x_end - x + step_x - 1) / step_x); }
+};
+
+// First cell and one past the last of a window's axis.
+void clip(int64_t start, int64_t span, int64_t step, int64_t extent, int64_t& first, int64_t& end) {
+  first = start < 0 ? start + (-start + step - 1) / step * step : start;
+  end = std::min(start + span, extent);
+}
+
+Cells cells_of(const Window& w, int64_t oy, int64_t ox) {
+  Cells cells;
+  cells.step_y = w.dilation_y;
+  cells.step_x = w.dilation_x;
+  clip(oy * w.stride_y - w.pad_top, w.span_y(), w.dilation_y, w.height, cells.y, cells.y_end);
+  clip(ox * w.stride_x - w.pad_left, w.span_x(), w.dilation_x, w.width, cells.x, cells.x_end);
+  return cells;
+}
+
+// Calls body.template operator()<full>(first, width) for each vector of a run of n elements.
+template <int L, class Body>
+FASTNN_INLINE void for_vectors(int64_t n, Body body) {
+  int64_t i = 0;
+  for (; i + L <= n; i += L) body.template operator()<true>(i, L);
+  if (i < n) body.template operator()<false>(i, n - i);
+}
+
+template <class V, bool Full>
+FASTNN_INLINE V get(const Elem<V>* p, int64_t width) {
+  if constexpr (Full) {
+    return load<V>(p);
+  } else {
+    return load_partial<V>(p, width);
+  }
+}
+
+template <bool Full, class V>
+FASTNN_INLINE void put(Elem<V>* p, V v, int64_t width) {
+  if constexpr (Full) {
+    store(p, v);
+  } else {
+    store_partial(p, v, width);
+  }
+}
+
+// The larger one; NaN if either is.
+template <class V>
+FASTNN_INLINE V larger(V best, V x) {
+  return select(mask_or(greater(x, best), isnan(x)), x, best);
+}
+
+/// Calls body(cells, position) for every window.
+template <class Body>
+FASTNN_INLINE void for_windows(const Window& w, Body body) {
+  for (int64_t oy = 0; oy < w.out_height; ++oy) {
+    for (int64_t ox = 0; ox < w.out_width; ++ox) body(cells_of(w, oy, ox), oy * w.out_width + ox);
+  }
+}
+
+template <class T>
+void max_image(const Window& w, const T* x, T* y, int64_t n) {
+  constexpr int L = vector_lanes<T>;
+  using V = Vec<T, L>;
+  const int64_t row = w.width * n;
+  for_windows(w, [&](const Cells& cells, int64_t position) {
+    const T* first = x + cells.y * row + cells.x * n;
+    T* out = y + position * n;
+    if (cells.y_end - cells.y == 2 && cells.x_end - cells.x == 2 && cells.step_y == 1 && cells.step_x == 1) {
+      for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
+        const V a = larger(get<V, Full>(first + i, width), get<V, Full>(first + n + i, width));
+        const V b = larger(get<V, Full>(first + row + i, width), get<V, Full>(first + row + n + i, width));
+        put<Full>(out + i, larger(a, b), width);
+      });
+      return;
+    }
+    for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
+      V best = broadcast<V>(-std::numeric_limits<T>::infinity());
+      for (int64_t cy = cells.y; cy < cells.y_end; cy += cells.step_y) {
+        for (int64_t cx = cells.x; cx < cells.x_end; cx += cells.step_x) {
+          best = larger(best, get<V, Full>(x + cy * row + cx * n + i, width));
+        }
+      }
+      put<Full>(out + i, best, width);
+    });
+  });
+}
+
+/// How a gradient reaches dx.
+enum class Write { set, add };
+
+// Windows that share no cell write theirs once; what no window covers is cleared before.
+template <class T>
+Write prepare_gradient(const Window& w, T* dx, int64_t n) {
+  const bool apart = w.stride_y >= w.span_y() && w.stride_x >= w.span_x();
+  const bool touching = apart && w.stride_y == w.rows && w.stride_x == w.columns;
+  const int64_t row = w.width * n;
+  if (!touching) {
+    std::fill_n(dx, w.height * row, T(0));
+    return apart ? Write::set : Write::add;
+  }
+  const int64_t height = std::min(w.height, w.out_height * w.rows - w.pad_top);
+  const int64_t width = std::min(w.width, w.out_width * w.columns - w.pad_left);
+  if (width < w.width) {
+    for (int64_t y = 0; y < height; ++y) std::fill(dx + y * row + width * n, dx + (y + 1) * row, T(0));
+  }
+  std::fill(dx + height * row, dx + w.height * row, T(0));
+  return Write::set;
+}
+
+template <Write W, bool Full, class V>
+FASTNN_INLINE void give(Elem<V>* p, V v, int64_t width) {
+  if constexpr (W == Write::set) {
+    put<Full>(p, v, width);
+  } else {
+    put<Full>(p, get<V, Full>(p, width) + v, width);
+  }
+}
+
+template <class T, Write W>
+void max_gradient(const Config& c, const T* dy, const T* x, const T* y, T* dx, int64_t n) {
+  constexpr int L = vector_lanes<T>;
+  using V = Vec<T, L>;
+  const int64_t row = c.window.width * n;
+  for_windows(c.window, [&](const Cells& cells, int64_t position) {
+    for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
+      const V largest = get<V, Full>(y + position * n + i, width);
+      V left = get<V, Full>(dy + position * n + i, width);  // until a cell has taken it
+      if (c.relu) left = select(greater(largest, zero<V>()), left, zero<V>());
+      const auto cell = [&](int64_t at) {
+        const V value = get<V, Full>(x + at + i, width);
+        // Not "equal": when NaN made the window NaN, its first cell takes the gradient.
+        const auto smaller = less(value, largest);
+        give<W, Full>(dx + at + i, select(smaller, zero<V>(), left), width);
+        left = select(smaller, left, zero<V>());
+      };
+      if (cells.y_end - cells.y == 2 && cells.x_end - cells.x == 2 && cells.step_y == 1 && cells.step_x == 1) {
+        const int64_t first = cells.y * row + cells.x * n;
+        cell(first);
+        cell(first + n);
+        cell(first + row);
+        cell(first + row + n);
+        return;
+      }
+      for (int64_t cy = cells.y; cy < cells.y_end; cy += cells.step_y) {
+        for (int64_t cx = cells.x; cx < cells.x_end; cx += cells.step_x) cell(cy * row + cx * n);
+      }
+    });
+  });
+}
+
+template <class T>
+void average_image(const Window& w, const T* x, T* y, int64_t n) {
+  constexpr int L = vector_lanes<T>;
+  using V = Vec<T, L>;
+  const int64_t row = w.width * n;
+  for_windows(w, [&](const Cells& cells, int64_t position) {
+    const V count = broadcast<V>(static_cast<T>(cells.count()));
+    for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
+      V sum{};
+      for (int64_t cy = cells.y; cy < cells.y_end; cy += cells.step_y) {
+        V row_sum{};  // sums of sums: large windows round less
+        for (int64_t cx = cells.x; cx < cells.x_end; cx += cells.step_x) {
+          row_sum += get<V, Full>(x + cy * row + cx * n + i, width);
+        }
+        sum += row_sum;
+      }
+      put<Full>(y + position * n + i, sum / count, width);
+    });
+  });
+}
+
+template <class T, Write W>
+void average_gradient(const Window& w, const T* dy, T* dx, int64_t n) {
+  constexpr int L = vector_lanes<T>;
+  using V = Vec<T, L>;
+  const int64_t row = w.width * n;
+  for_windows(w, [&](const Cells& cells, int64_t position) {
+    const V count = broadcast<V>(static_cast<T>(cells.count()));
+    for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
+      const V share = get<V, Full>(dy + position * n + i, width) / count;
+      for (int64_t cy = cells.y; cy < cells.y_end; cy += cells.step_y) {
+        for (int64_t cx = cells.x; cx < cells.x_end; cx += cells.step_x) {
+          give<W, Full>(dx + cy * row + cx * n + i, share, width);
+        }
+      }
+    });
+  });
+}
+
+// Calls image(in, out, run) for every group of samples of the tile.
+template <class T, int E>
+struct MaxPool2d {
+  static void run(const KernelCall& call) {
+    const auto& c = call.configuration<Config>();
+    for (int64_t g = 0; g < call.groups(E); ++g) {
+      max_image(c.window, call.in[0].as<T>() + g * call.in[0].size * E, call.out[0].as<T>() + g * call.out[0].size * E,
+                c.channels * E);
+    }
+  }
+};
+
+template <class T, int E>
+struct MaxPool2dGrad {
+  static void run(const KernelCall& call) {
+    const auto& c = call.configuration<Config>();
+    const int64_t n = c.channels * E;
+    for (int64_t g = 0; g < call.groups(E); ++g) {
+      const T* dy = call.in[0].as<T>() + g * call.in[0].size * E;
+      const T* x = call.in[1].as<T>() + g * call.in[1].size * E;
+      const T* y = call.in[2].as<T>() + g * call.in[2].size * E;
+      T* dx = call.out[0].as<T>() + g * call.out[0].size * E;
+      if (prepare_gradient(c.window, dx, n) == Write::set) {
+        max_gradient<T, Write::set>(c, dy, x, y, dx, n);
+      } else {
+        max_gradient<T, Write::add>(c, dy, x, y, dx, n);
+      }
+    }
+  }
+};
+
+template <class T, int E>
+struct AveragePool2d {
+  static void run(const KernelCall& call) {
+    const auto& c = call.configuration<Config>();
+    for (int64_t g = 0; g < call.groups(E); ++g) {
+      average_image(c.window, call.in[0].as<T>() + g * call.in[0].size * E,
+                    call.out[0].as<T>() + g * call.out[0].size * E, c.channels * E);
+    }
+  }
+};
+
+template <class T, int E>
+struct AveragePool2dGrad {
+  static void run(const KernelCall& call) {
+    const auto& c = call.configuration<Config>();
+    const int64_t n = c.channels * E;
+    for (int64_t g = 0; g < call.groups(E); ++g) {
+      const T* dy = call.in[0].as<T>() + g * call.in[0].size * E;
+      T* dx = call.out[0].as<T>() + g * call.out[0].size * E;
+      if (prepare_gradient(c.window, dx, n) == Write::set) {
+        average_gradient<T, Write::set>(c.window, dy, dx, n);
+      } else {
+        average_gradient<T, Write::add>(c.window, dy, dx, n);
+      }
+    }
+  }
+};
+
+}  // namespace
+
+extern const Kernel max_pool2d_kernel;
+const Kernel max_pool2d_kernel{.f32 = tile_kernels_f32<MaxPool2d>(), .f64 = tile_kernels_f64<MaxPool2d>()};
+
+extern const Kernel max_pool2d_grad_kernel;
+const Kernel max_pool2d_grad_kernel{.f32 = tile_kernels_f32<MaxPool2dGrad>(), .f64 = tile_kernels_f64<MaxPool2dGrad>()};
+
+extern const Kernel average_pool2d_kernel;
+const Kernel average_pool2d_kernel{.f32 = tile_kernels_f32<AveragePool2d>(), .f64 = tile_kernels_f64<AveragePool2d>()};
+
+extern const Kernel average_pool2d_grad_kernel;
+const Kernel average_pool2d_grad_kernel{.f32 = tile_kernels_f32<AveragePool2dGrad>(),
+                                        .f64 = tile_kernels_f64<AveragePool2dGrad>()};
+
+}  // namespace fastnn::cpu
