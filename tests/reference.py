@@ -6,7 +6,8 @@ Batched operands come with their batch dimension first. No speed is asked for: l
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -110,6 +111,71 @@ def dense(x: Array, kernel: Array, bias: Array | None, activation: str = "linear
     if bias is not None:
         out = out + bias
     return globals()["activation"](out, activation)
+
+
+# -------------------------------------------------------------------------------- images
+
+
+def _window(extent: int, size: int, stride: int, dilation: int, padding: str) -> list[list[tuple[int, int]]]:
+    """For every position, the (tap, cell) pairs of one axis that meet the image."""
+    span = (size - 1) * dilation + 1
+    if padding == "same":
+        positions = -(-extent // stride)
+        before = max((positions - 1) * stride + span - extent, 0) // 2
+    else:
+        positions, before = (extent - span) // stride + 1, 0
+    cells = [[(t, p * stride + t * dilation - before) for t in range(size)] for p in range(positions)]
+    return [[(t, cell) for t, cell in taps if 0 <= cell < extent] for taps in cells]
+
+
+def conv2d(
+    x: Array, kernel: Array, bias: Array | None, strides: Sequence[int] = (1, 1), padding: str = "valid",
+    dilation: Sequence[int] = (1, 1), groups: int = 1, activation: str = "linear", alpha: float | None = None,
+) -> Array:  # fmt: skip
+    rows = _window(x.shape[1], kernel.shape[0], strides[0], dilation[0], padding)
+    columns = _window(x.shape[2], kernel.shape[1], strides[1], dilation[1], padding)
+    filters = kernel.shape[3] // groups
+    out = np.zeros((len(x), len(rows), len(columns), kernel.shape[3]))
+    for y, row_taps in enumerate(rows):
+        for x_position, column_taps in enumerate(columns):
+            for ky, cy in row_taps:
+                for kx, cx in column_taps:
+                    for g, cell in enumerate(np.split(x[:, cy, cx], groups, axis=-1)):
+                        mine = slice(g * filters, (g + 1) * filters)
+                        out[:, y, x_position, mine] += cell @ kernel[ky, kx, :, mine]
+    if bias is not None:
+        out += bias
+    return globals()["activation"](out, activation, alpha)
+
+
+def _pool(
+    x: Array, reduce: Callable[[Array], Array], pool_size: Sequence[int] = (2, 2),
+    strides: Sequence[int] | None = None, padding: str = "valid", global_: bool = False, keepdims: bool = False,
+) -> Array:  # fmt: skip
+    if global_:
+        out = reduce(x.reshape(len(x), -1, x.shape[-1]))
+        return out[:, None, None] if keepdims else out
+    steps = pool_size if strides is None else strides
+    rows = _window(x.shape[1], pool_size[0], steps[0], 1, padding)
+    columns = _window(x.shape[2], pool_size[1], steps[1], 1, padding)
+    out = np.empty((len(x), len(rows), len(columns), x.shape[-1]))
+    for y, row_taps in enumerate(rows):
+        for x_position, column_taps in enumerate(columns):
+            cells = [x[:, cy, cx] for _, cy in row_taps for _, cx in column_taps]
+            out[:, y, x_position] = reduce(np.stack(cells, axis=1))
+    return out
+
+
+def max_pool2d(x: Array, **attributes: Any) -> Array:
+    return _pool(x, lambda cells: cells.max(axis=1), global_=attributes.pop("global", False), **attributes)
+
+
+def average_pool2d(x: Array, **attributes: Any) -> Array:
+    return _pool(x, lambda cells: cells.mean(axis=1), global_=attributes.pop("global", False), **attributes)
+
+
+def bias_grad(dy: Array) -> Array:
+    return dy.reshape(-1, dy.shape[-1]).sum(axis=0)
 
 
 # -------------------------------------------------------------------------------- shapes and sums

@@ -3,6 +3,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/sum_positions.h"
+#include "cpu/sums.h"
 
 namespace fastnn::cpu {
 
@@ -13,7 +14,16 @@ struct BiasGrad {
   static void run(const KernelCall& call) {
     const View& dy = call.in[0];
     const int64_t channels = call.out[0].size;
-    sum_positions(dy.as<T>(), call.groups(L) * (dy.size / channels), channels * L, call.out[0].as<T>());
+    const int64_t positions = dy.size / channels;
+    const int64_t full = call.count / L;  // groups without padding lanes
+    T* out = call.out[0].as<T>();
+    sum_positions(dy.as<T>(), full * positions, channels * L, out);
+    const int64_t rest = call.count - full * L;
+    for (int64_t e = 0; rest > 0 && e < dy.size; ++e) {
+      T* target = out + e % channels * L;
+      const Vec<T, L> value = load<Vec<T, L>>(dy.as<T>() + (full * dy.size + e) * L);
+      store(target, load<Vec<T, L>>(target) + first_lanes(value, rest));
+    }
   }
 };
 

@@ -42,8 +42,8 @@ Correlation forward_shape(const Config& c) {
           .out_position = c.out};
 }
 
-// Rows load whole vectors of weights: where a group's channels do not fill them, kernel and bias are copied with
-// zeros behind each group's channels. Returns false when no copy is needed.
+// Rows load whole vectors of weights: where a group's channels do not fill them, kernel and bias are copied
+// with zeros behind each group's channels. Returns false when no copy is needed.
 template <class T, int E>
 bool pad_weights(const Config& c, Correlation& shape, const T*& kernel, const T*& bias, Scratch& scratch) {
   constexpr int64_t L = vector_lanes<T>;
@@ -109,7 +109,8 @@ struct Conv2d {
       if constexpr (ops::derivative_from_output(K)) {
         int64_t i = 0;
         for (; i + L <= count; i += L) store(row + i, activate<K>(load<V>(row + i), alpha));
-        if (i < count) store_partial<V>(row + i, activate<K>(load_partial<V>(row + i, count - i), alpha), count - i);
+        if (i < count)
+          store_partial<V>(row + i, activate<K>(load_partial<V>(row + i, count - i), alpha), count - i);
       }
     });
   }
@@ -117,9 +118,10 @@ struct Conv2d {
 
 // ---- Input gradient -------------------------------------------------------------------------------------
 //
-// dx at (iy, ix) gathers dy from the taps that reach it: those with iy + pad - ky * dilation divisible by the stride.
-// For one phase (iy mod stride, ix mod stride) these are every stride-th tap, and dx is the correlation of dy with them
-// in reverse order. The kernel is packed with its taps reversed and its channels exchanged: (kh, kw, out, in).
+// dx at (iy, ix) gathers dy from the taps that reach it: those with iy + pad - ky * dilation divisible by the
+// stride. For one phase (iy mod stride, ix mod stride) these are every stride-th tap, and dx is the
+// correlation of dy with them in reverse order. The kernel is packed with its taps reversed and its channels
+// exchanged: (kh, kw, out, in).
 
 struct Axis {
   int64_t first;   // output index of the phase
@@ -182,7 +184,9 @@ void pack_reversed(const T* kernel, int64_t taps, int64_t in, int64_t out, int64
 
 template <class T, int E>
 struct Conv2dGradInput {
-  static void run(const KernelCall& call) { compute(call.configuration<Config>(), &call, call.scratch, call.in[1].rank == 1); }
+  static void run(const KernelCall& call) {
+    compute(call.configuration<Config>(), &call, call.scratch, call.in[1].rank == 1);
+  }
   static int64_t scratch(const Config& c, bool packed) { return compute(c, nullptr, nullptr, packed); }
 
  private:
@@ -204,8 +208,8 @@ struct Conv2dGradInput {
         Correlation shape = input_shape(c, y, x, columns);
         shape.flatten();
         Scratch rest = scratch;
-        Correlator<T, E> correlator(shape, kernel + (y.offset * w.columns + x.offset) * c.out * columns, nullptr,
-                                    -std::numeric_limits<T>::infinity(), rest);
+        Correlator<T, E> correlator(shape, kernel + (y.offset * w.columns + x.offset) * c.out * columns,
+                                    nullptr, -std::numeric_limits<T>::infinity(), rest);
         most = std::max(most, rest.used());
         if (call == nullptr) continue;
         const T* dy = call->in[0].as<T>();
@@ -237,9 +241,11 @@ template <template <class, int> class K, class... Args>
 int64_t scratch_of(const KernelQuery& query, Args... args) {
   const auto& c = *static_cast<const Config*>(query.config);
   if (query.in[0].dtype == DType::f64) {
-    return query.lanes == 1 ? K<double, 1>::scratch(c, args...) : K<double, vector_lanes<double>>::scratch(c, args...);
+    return query.lanes == 1 ? K<double, 1>::scratch(c, args...)
+                            : K<double, vector_lanes<double>>::scratch(c, args...);
   }
-  return query.lanes == 1 ? K<float, 1>::scratch(c, args...) : K<float, vector_lanes<float>>::scratch(c, args...);
+  return query.lanes == 1 ? K<float, 1>::scratch(c, args...)
+                          : K<float, vector_lanes<float>>::scratch(c, args...);
 }
 
 }  // namespace
@@ -253,7 +259,8 @@ extern const Kernel conv2d_grad_input_kernel;
 const Kernel conv2d_grad_input_kernel{
     .f32 = tile_kernels_f32<Conv2dGradInput>(),
     .f64 = tile_kernels_f64<Conv2dGradInput>(),
-    .scratch = [](const KernelQuery& query) { return scratch_of<Conv2dGradInput>(query, query.in[1].rank == 1); },
+    .scratch =
+        [](const KernelQuery& query) { return scratch_of<Conv2dGradInput>(query, query.in[1].rank == 1); },
     .pack_input = 1,
     .pack_elements = packed_elements,
     .pack_f32 = pack_kernel<float>,

@@ -1,7 +1,7 @@
-// Correlation of images with a kernel, row by row in register tiles: what convolution's forward pass and each phase
-// of its input gradient are. Borders: rows outside the image are left out, columns outside it are zeros in padded
-// copies of the rows (a ring of them, so that they stay in the first-level cache), and tiles at the sides leave out
-// the taps that meet nothing but padding.
+// Correlation of images with a kernel, row by row in register tiles: what convolution's forward pass and each
+// phase of its input gradient are. Borders: rows outside the image are left out, columns outside it are zeros
+// in padded copies of the rows (a ring of them, so that they stay in the first-level cache), and tiles at the
+// sides leave out the taps that meet nothing but padding.
 #pragma once
 
 #include <algorithm>
@@ -31,7 +31,8 @@ struct Correlation {
   }
   int64_t left() const { return std::max<int64_t>(0, -origin_x); }
   int64_t right() const {
-    return std::max<int64_t>(0, origin_x + (out_width - 1) * stride_x + (taps_x - 1) * step_x - (in_width - 1));
+    return std::max<int64_t>(0,
+                             origin_x + (out_width - 1) * stride_x + (taps_x - 1) * step_x - (in_width - 1));
   }
   int64_t padded_width() const { return left() + in_width + right(); }
   /// A kernel of one tap at stride 1 sees no rows: the image is one long row.
@@ -64,7 +65,8 @@ class Scratch {
 template <class T, int E>
 class Correlator {
  public:
-  /// start: initial values (bias) of all output channels or null; in rows each group's are padded to whole vectors.
+  /// start: initial values (bias) of all output channels or null; in rows each group's are padded to whole
+  /// vectors.
   Correlator(const Correlation& shape, const T* weights, const T* start, T floor, Scratch& scratch)
       : c_(shape), weights_(weights), start_(start) {
     row_.taps_x = c_.taps_x;
@@ -78,8 +80,8 @@ class Correlator {
     row_.floor = floor;
     merged_ = row_.x_tap == c_.run * E && c_.w_tap == c_.run * c_.w_channel;
     rows_ = scratch.take<const T*>(c_.taps_y);
-    // Lanes: rows are wide and each is used taps_y times, so a ring holds them. Rows: the whole image is kept,
-    // because blocks of channels may pass over it one after the other.
+    // Lanes: rows are wide and each is used taps_y times, so a ring holds them. Rows: the whole image is
+    // kept, because blocks of channels may pass over it one after the other.
     ring_ = E > 1 ? std::min((c_.taps_y - 1) * c_.step_y + 1, c_.in_height) : c_.in_height;
     padded_ = c_.padded() ? scratch.take<T>(ring_ * c_.padded_width() * c_.in_channels * E) : nullptr;
     if (rows_ == nullptr) return;  // only the size was asked for
@@ -143,7 +145,8 @@ class Correlator {
     }
     for (int64_t ky = tap; ky < end; ++ky) {
       const int64_t y = top + ky * c_.step_y;
-      const T* row = padded_ != nullptr ? padded_ + ((y % ring_) * c_.padded_width() + c_.left()) * cell : in + y * width;
+      const T* row = padded_ != nullptr ? padded_ + ((y % ring_) * c_.padded_width() + c_.left()) * cell
+                                        : in + y * width;
       rows_[ky - tap] = row + c_.origin_x * cell;
     }
     row_.rows = rows_;
@@ -172,9 +175,9 @@ class Correlator {
           const int64_t start = E > 1 ? channel : group * ((c_.columns + kBlock - 1) / kBlock * kBlock) + at;
           const int64_t x_offset = position * row.x_position + segment.tap * row.x_tap + group * c_.run * E;
           const T* w = weights_ + group * c_.w_group + w_offset + segment.tap * c_.w_tap + at;
-          TileTable<T, E>::at(size, segment.positions)(row, x_offset, w, start_ == nullptr ? nullptr : start_ + start,
-                                                       out + position * row.out_position + channel * E, tiles,
-                                                       std::min<int64_t>(rest, kBlock));
+          TileTable<T, E>::at(size, segment.positions)(
+              row, x_offset, w, start_ == nullptr ? nullptr : start_ + start,
+              out + position * row.out_position + channel * E, tiles, std::min<int64_t>(rest, kBlock));
         }
       }
     }
@@ -184,7 +187,7 @@ class Correlator {
   void add_segment(int64_t first, int64_t tiles, int64_t positions) {
     if (tiles <= 0) return;
     const int64_t last = first + tiles * positions - 1;
-    const int64_t before = -(last * c_.stride_x + c_.origin_x);                 // columns of padding
+    const int64_t before = -(last * c_.stride_x + c_.origin_x);               // columns of padding
     const int64_t after = c_.in_width - (first * c_.stride_x + c_.origin_x);  // columns of the image
     const int64_t tap = before > 0 ? std::min(c_.taps_x, (before + c_.step_x - 1) / c_.step_x) : 0;
     const int64_t end = after <= 0 ? 0 : std::min(c_.taps_x, (after + c_.step_x - 1) / c_.step_x);
@@ -198,8 +201,8 @@ class Correlator {
     const bool apart = c_.stride_x == 1 && vectors >= 4;
     const int64_t border = apart ? std::min<int64_t>({reach / 2, kBorderTiles, c_.out_width / 4}) : 0;
     const int64_t width = c_.out_width - 4 * border;
-    const TileShape tiles =
-        choose_tiles(vectors, std::max<int64_t>(width, 1), static_cast<double>(c_.taps_y * c_.taps_x * c_.run));
+    const TileShape tiles = choose_tiles(vectors, std::max<int64_t>(width, 1),
+                                         static_cast<double>(c_.taps_y * c_.taps_x * c_.run));
     blocks_ = tiles.blocks;
     for (int64_t i = 0; i < border; ++i) add_segment(2 * i, 1, 2);
     if (width > 0) {
@@ -214,12 +217,14 @@ class Correlator {
     pass_blocks_ = blocks;
     if (E > 1) {
       // Several blocks of channels read a stretch of the input while it is near.
-      const int64_t tile_bytes = c_.taps_y * tiles.positions.size * c_.stride_x * c_.in_channels * E * static_cast<int64_t>(sizeof(T));
-      if (blocks > 1) chunk_tiles_ = std::max<int64_t>(1, kNearBytes / tile_bytes);
+      const int64_t tile_bytes = c_.taps_y * tiles.positions.size * c_.stride_x * c_.in_channels * E *
+                                 static_cast<int64_t>(sizeof(T));
+      if (blocks > 1) chunk_tiles_ = std::max<int64_t>(1, kNearBytes / std::max<int64_t>(1, tile_bytes));
     } else {
       // The weights of some blocks stay near while the whole image passes by.
-      const int64_t block_bytes = c_.taps_y * c_.taps_x * c_.run * blocks_.size * L * static_cast<int64_t>(sizeof(T));
-      pass_blocks_ = std::clamp<int64_t>(kNearBytes / block_bytes, 1, blocks);
+      const int64_t block_bytes =
+          c_.taps_y * c_.taps_x * c_.run * blocks_.size * L * static_cast<int64_t>(sizeof(T));
+      pass_blocks_ = std::clamp<int64_t>(kNearBytes / std::max<int64_t>(1, block_bytes), 1, blocks);
     }
   }
 

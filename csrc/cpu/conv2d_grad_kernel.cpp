@@ -1,11 +1,11 @@
-// conv2d's kernel gradient: for every tap, the products of the input under it with the output's gradient, summed over
-// samples and positions in register tiles of K input channels times C blocks of output channels. A block is one channel
-// of a vector of samples (lanes; the sum over samples in it is left to `combine`), or a vector of channels (rows).
-#include "ops/conv2d.h"
-
+// conv2d's kernel gradient: for every tap, the products of the input under it with the output's gradient,
+// summed over samples and positions in register tiles of K input channels times C blocks of output channels.
+// A block is one channel of a vector of samples (lanes; the sum over samples in it is left to `combine`), or
+// a vector of channels (rows).
 #include "cpu/conv2d_correlate.h"
 #include "cpu/kernels.h"
 #include "cpu/sum_positions.h"
+#include "ops/conv2d.h"
 
 namespace fastnn::cpu {
 
@@ -103,7 +103,8 @@ class ProductTable {
   static constexpr std::array<ProductFn<T>, sizeof...(I)> fill(std::index_sequence<I...>) {
     return {entry<I>()...};
   }
-  static constexpr auto kTable = fill(std::make_index_sequence<static_cast<size_t>(kMostBlocks * kMostPositions)>{});
+  static constexpr auto kTable =
+      fill(std::make_index_sequence<static_cast<size_t>(kMostBlocks* kMostPositions)>{});
 };
 
 template <class T, int E>
@@ -120,21 +121,25 @@ struct Conv2dGradKernel {
     Partial(const Config& config, std::byte* memory) : c_(config), w_(config.window), scratch_(memory) {
       const int64_t right = (w_.out_width - 1) * w_.stride_x + w_.span_x() - w_.pad_left - w_.width;
       const bool padded = w_.pad_left > 0 || right > 0;
-      // The taps of a row as one run of input channels: for one or two channels alone the tiles would be too thin.
+      // The taps of a row as one run of input channels: for one or two channels alone the tiles would be too
+      // thin.
       merged_ = c_.groups == 1 && w_.dilation_x == 1 && (!padded || c_.in <= 2);
       x_width_ = w_.width;
       if (merged_ && padded) {
         x_width_ = w_.pad_left + w_.width + std::max<int64_t>(0, right);
         copy_ = scratch_.take<T>(w_.height * x_width_ * c_.in * E);
       }
-      // As many positions at a time as stay in the first-level cache, and no fewer than make the tiles' own cost small.
+      // As many positions at a time as stay in the first-level cache, and no fewer than make the tiles' own
+      // cost small.
       constexpr int64_t kNear = 20 * 1024, kFewest = E > 1 ? 16 : 32;
-      const int64_t bytes = (c_.out + w_.stride_x * w_.stride_y * c_.in) * E * static_cast<int64_t>(sizeof(T));
+      const int64_t bytes =
+          (c_.out + w_.stride_x * w_.stride_y * c_.in) * E * static_cast<int64_t>(sizeof(T));
       const int64_t most = std::max(kFewest, kNear / bytes);
       block_rows_ = std::clamp<int64_t>(most / w_.out_width, 1, w_.out_height);
       block_positions_ = Split::balanced(w_.out_width, most).size;
-      tiles_ = choose_tiles((c_.group_out() + kBlock - 1) / kBlock, merged_ ? w_.columns * c_.in : c_.group_in(),
-                            static_cast<double>(block_rows_ * block_positions_));
+      tiles_ =
+          choose_tiles((c_.group_out() + kBlock - 1) / kBlock, merged_ ? w_.columns * c_.in : c_.group_in(),
+                       static_cast<double>(block_rows_ * block_positions_));
     }
 
     int64_t scratch_bytes() const { return scratch_.used(); }
@@ -147,10 +152,12 @@ struct Conv2dGradKernel {
         for (int64_t oy = 0; oy < w_.out_height; oy += block_rows_) {
           const int64_t rows = std::min(block_rows_, w_.out_height - oy);
           for (int64_t ox = 0; ox < w_.out_width; ox += block_positions_) {
-            add_block(x, dy, oy, rows, ox, std::min(block_positions_, w_.out_width - ox), call.out[0].as<T>());
+            add_block(x, dy, oy, rows, ox, std::min(block_positions_, w_.out_width - ox),
+                      call.out[0].as<T>());
           }
           if (c_.has_bias) {
-            sum_positions(dy + oy * w_.out_width * c_.out * E, rows * w_.out_width, c_.out * E, call.out[1].as<T>());
+            sum_positions(dy + oy * w_.out_width * c_.out * E, rows * w_.out_width, c_.out * E,
+                          call.out[1].as<T>());
           }
         }
       }
@@ -169,7 +176,8 @@ struct Conv2dGradKernel {
     }
 
     // Indices i of [first, first + count) for which i * stride + offset lies in [0, extent).
-    static std::pair<int64_t, int64_t> inside(int64_t first, int64_t count, int64_t stride, int64_t offset, int64_t extent) {
+    static std::pair<int64_t, int64_t> inside(int64_t first, int64_t count, int64_t stride, int64_t offset,
+                                              int64_t extent) {
       const int64_t low = offset < 0 ? (-offset + stride - 1) / stride : 0;
       const int64_t high = extent - offset <= 0 ? 0 : (extent - offset + stride - 1) / stride;
       return {std::max(first, low), std::min(first + count, high)};
@@ -194,7 +202,8 @@ struct Conv2dGradKernel {
                                .dy_position = c_.out * E,
                                .out_row = c_.out * E};
           add_tap(block, x + ((y * w_.stride_y + offset_y) * x_width_ + p * w_.stride_x + offset_x) * cell,
-                  dy + (y * w_.out_width + p) * c_.out * E, out + (ky * w_.columns + kx) * c_.group_in() * c_.out * E);
+                  dy + (y * w_.out_width + p) * c_.out * E,
+                  out + (ky * w_.columns + kx) * c_.group_in() * c_.out * E);
         }
       }
     }
@@ -208,8 +217,9 @@ struct Conv2dGradKernel {
             const int64_t size = tiles_.blocks.size_of(j);
             const int64_t last = std::min(kBlock, c_.group_out() - at - (size - 1) * kBlock);
             const int64_t channel = g * c_.group_out() + at;
-            ProductTable<T, E>::at(size, tiles_.positions.size_of(i))(
-                block, x + (g * c_.group_in() + k) * E, dy + channel * E, out + (k * c_.out + channel) * E, last);
+            ProductTable<T, E>::at(size, tiles_.positions.size_of(i))(block, x + (g * c_.group_in() + k) * E,
+                                                                      dy + channel * E,
+                                                                      out + (k * c_.out + channel) * E, last);
           }
         }
       }

@@ -1,9 +1,10 @@
-// The register tile of convolution's forward pass and input gradient: C blocks of channels times X positions of a
-// row, accumulated over the taps in order (y, x, channel).
+// The register tile of convolution's forward pass and input gradient: C blocks of channels times X positions
+// of a row, accumulated over the taps in order (y, x, channel).
 //
-// E is the number of elements of one (position, channel): the vector's lanes in the batch-lane layout, where a block
-// is one output channel, inputs are loaded and weights broadcast; or 1 in rows, where a block is a vector of output
-// channels, weights are loaded and inputs broadcast. Either way memory is read in order and never packed for X.
+// E is the number of elements of one (position, channel): the vector's lanes in the batch-lane layout, where
+// a block is one output channel, inputs are loaded and weights broadcast; or 1 in rows, where a block is a
+// vector of output channels, weights are loaded and inputs broadcast. Either way memory is read in order and
+// never packed for X.
 #pragma once
 
 #include <algorithm>
@@ -58,8 +59,9 @@ inline TileShape choose_tiles(int64_t blocks, int64_t positions, double steps) {
     double cost = 0;
     for (int64_t i : {0, 1}) {
       for (int64_t j : {0, 1}) {
-        cost += static_cast<double>((i == 0 ? b.wide : b.parts - b.wide) * (j == 0 ? p.wide : p.parts - p.wide)) *
-                tile_cost(b.size - i, p.size - j);
+        cost +=
+            static_cast<double>((i == 0 ? b.wide : b.parts - b.wide) * (j == 0 ? p.wide : p.parts - p.wide)) *
+            tile_cost(b.size - i, p.size - j);
       }
     }
     if (cost < least) {
@@ -76,8 +78,8 @@ struct TileRow {
   const T* const* rows;  ///< the input row of each vertical tap, at the first position's first tap
   int64_t taps_y;
   int64_t taps_x;
-  int64_t run;         ///< input channels of a tap that lie one after the other, in the input and in the weights
-  int64_t x_tap;       ///< from tap to tap in a row of the input
+  int64_t run;    ///< input channels of a tap that lie one after the other, in the input and in the weights
+  int64_t x_tap;  ///< from tap to tap in a row of the input
   int64_t x_position;  ///< from position to position in a row of the input
   int64_t w_row;
   int64_t w_tap;
@@ -86,15 +88,15 @@ struct TileRow {
   T floor;  ///< results are at least that: 0 makes a relu, -infinity nothing
 };
 
-/// `tiles` tiles, one beside the other. w: the first block's first weight. start: the blocks' initial values (bias)
-/// or null. last: channels of the last block in rows.
+/// `tiles` tiles, one beside the other. w: the first block's first weight. start: the blocks' initial values
+/// (bias) or null. last: channels of the last block in rows.
 template <class T>
-using TileFn = void (*)(const TileRow<T>&, int64_t x_offset, const T* w, const T* start, T* out, int64_t tiles,
-                        int64_t last);
+using TileFn = void (*)(const TileRow<T>&, int64_t x_offset, const T* w, const T* start, T* out,
+                        int64_t tiles, int64_t last);
 
 template <class T, int E, int C, int X>
-void correlate_tiles(const TileRow<T>& row, int64_t x_offset, const T* w, const T* start, T* out, int64_t tiles,
-                     [[maybe_unused]] int64_t last) {
+void correlate_tiles(const TileRow<T>& row, int64_t x_offset, const T* w, const T* start, T* out,
+                     int64_t tiles, [[maybe_unused]] int64_t last) {
   constexpr int L = vector_lanes<T>;
   using V = Vec<T, L>;
   constexpr bool lanes_are_samples = E > 1;
@@ -193,7 +195,8 @@ class TileTable {
   static constexpr std::array<TileFn<T>, sizeof...(I)> fill(std::index_sequence<I...>) {
     return {entry<I>()...};
   }
-  static constexpr auto kTable = fill(std::make_index_sequence<static_cast<size_t>(kMostBlocks * kMostPositions)>{});
+  static constexpr auto kTable =
+      fill(std::make_index_sequence<static_cast<size_t>(kMostBlocks* kMostPositions)>{});
 };
 
 }  // namespace fastnn::cpu

@@ -1,5 +1,5 @@
-// Pooling. All channels of a position, and in the batch-lane layout all samples of the group, lie one after the other
-// and are treated alike, so one kernel over runs of elements serves both layouts.
+// Pooling. All channels of a position, and in the batch-lane layout all samples of the group, lie one after
+// the other and are treated alike, so one kernel over runs of elements serves both layouts.
 #include "ops/pooling2d.h"
 
 #include <algorithm>
@@ -153,7 +153,8 @@ void max_gradient(const Config& c, const T* dy, const T* x, const T* y, T* dx, i
         give<W, Full>(dx + at + i, select(smaller, zero<V>(), left), width);
         left = select(smaller, left, zero<V>());
       };
-      if (cells.y_end - cells.y == 2 && cells.x_end - cells.x == 2 && cells.step_y == 1 && cells.step_x == 1) {
+      if (cells.y_end - cells.y == 2 && cells.x_end - cells.x == 2 && cells.step_y == 1 &&
+          cells.step_x == 1) {
         const int64_t first = cells.y * row + cells.x * n;
         cell(first);
         cell(first + n);
@@ -213,8 +214,8 @@ struct MaxPool2d {
   static void run(const KernelCall& call) {
     const auto& c = call.configuration<Config>();
     for (int64_t g = 0; g < call.groups(E); ++g) {
-      max_image(c.window, call.in[0].as<T>() + g * call.in[0].size * E, call.out[0].as<T>() + g * call.out[0].size * E,
-                c.channels * E);
+      max_image(c.window, call.in[0].as<T>() + g * call.in[0].size * E,
+                call.out[0].as<T>() + g * call.out[0].size * E, c.channels * E);
     }
   }
 };
@@ -272,10 +273,12 @@ extern const Kernel max_pool2d_kernel;
 const Kernel max_pool2d_kernel{.f32 = tile_kernels_f32<MaxPool2d>(), .f64 = tile_kernels_f64<MaxPool2d>()};
 
 extern const Kernel max_pool2d_grad_kernel;
-const Kernel max_pool2d_grad_kernel{.f32 = tile_kernels_f32<MaxPool2dGrad>(), .f64 = tile_kernels_f64<MaxPool2dGrad>()};
+const Kernel max_pool2d_grad_kernel{.f32 = tile_kernels_f32<MaxPool2dGrad>(),
+                                    .f64 = tile_kernels_f64<MaxPool2dGrad>()};
 
 extern const Kernel average_pool2d_kernel;
-const Kernel average_pool2d_kernel{.f32 = tile_kernels_f32<AveragePool2d>(), .f64 = tile_kernels_f64<AveragePool2d>()};
+const Kernel average_pool2d_kernel{.f32 = tile_kernels_f32<AveragePool2d>(),
+                                   .f64 = tile_kernels_f64<AveragePool2d>()};
 
 extern const Kernel average_pool2d_grad_kernel;
 const Kernel average_pool2d_grad_kernel{.f32 = tile_kernels_f32<AveragePool2dGrad>(),

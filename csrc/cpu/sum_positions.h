@@ -11,7 +11,8 @@ template <class T>
 void sum_positions(const T* in, int64_t positions, int64_t n, T* out) {
   constexpr int L = vector_lanes<T>;
   using V = Vec<T, L>;
-  constexpr int64_t kBlock = 128;  // positions summed before they are added: short sums of short sums round less
+  constexpr int64_t kBlock =
+      128;  // positions summed before they are added: short sums of short sums round less
   for (int64_t first = 0; first < positions; first += kBlock) {
     const int64_t count = std::min(kBlock, positions - first);
     const T* start = in + first * n;

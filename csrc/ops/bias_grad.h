@@ -1,4 +1,5 @@
-// bias_grad(dy) -> (channels,): dy (None, ..., channels) summed over samples and positions, the gradient of a bias.
+// bias_grad(dy) -> (channels,): dy (None, ..., channels) summed over samples and positions, the gradient of a
+// bias.
 #pragma once
 
 #include "ops/op.h"
@@ -12,8 +13,8 @@ inline const Op bias_grad{
         [](InferContext& c) {
           c.expect_inputs(1, 1);
           if (!is_floating(c.in[0].dtype) || c.in[0].dims.empty()) {
-            throw_type(c.node, ": bias_grad needs floating point (None, ..., channels), got ", dtype_name(c.in[0].dtype), " ",
-                       c.in[0].str());
+            throw_type(c.node, ": bias_grad needs floating point (None, ..., channels), got ",
+                       dtype_name(c.in[0].dtype), " ", c.in[0].str());
           }
           c.out = {{c.in[0].dtype, {c.in[0].dims.back()}, false}};
         },

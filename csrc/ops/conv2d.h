@@ -6,8 +6,8 @@
 //   groups 1                          output channels of a group see the input channels of that group alone
 //   activation "linear", alpha        a kind whose derivative follows from its output (see activation.h)
 // conv2d_grad_input(dy, kernel; those, input_size [H, W]) -> dx (None, H, W, Cin)
-// conv2d_grad_kernel(x, dy; those, kernel_size [kh, kw], bias false) -> (kh, kw, Cin / groups, Cout), summed over
-//   samples; with bias=true a second output, (Cout,), is the bias's gradient.
+// conv2d_grad_kernel(x, dy; those, kernel_size [kh, kw], bias false) -> (kh, kw, Cin / groups, Cout), summed
+//   over samples; with bias=true a second output, (Cout,), is the bias's gradient.
 #pragma once
 
 #include "ops/activation.h"
@@ -50,9 +50,11 @@ inline Conv2dConfig conv2d_config(const std::string& node, const TensorType& x, 
                                   const Attributes& attributes) {
   const std::string x_shape = x.str();
   if (x.dims.size() != 3 || kernel.size() != 4) {
-    throw_value(node, ": conv2d needs an input (None, height, width, channels) and a kernel (rows, columns, channels / ",
-                "groups, filters), got ", x_shape, " and ", shape_text(kernel),
-                x.dims.size() == 2 ? ". Add a channel axis to the input, for example by reshaping it." : "");
+    throw_value(
+        node,
+        ": conv2d needs an input (None, height, width, channels) and a kernel (rows, columns, channels / ",
+        "groups, filters), got ", x_shape, " and ", shape_text(kernel),
+        x.dims.size() == 2 ? ". Add a channel axis to the input, for example by reshaping it." : "");
   }
   const int64_t groups = attributes.integer("groups", 1);
   if (groups < 1) throw_value(node, ": groups must be at least 1, got ", groups);
@@ -63,42 +65,49 @@ inline Conv2dConfig conv2d_config(const std::string& node, const TensorType& x, 
                 " filters; change groups, or the number of filters (input shape ", x_shape, ")");
   }
   if (kernel[2] * groups != in) {
-    throw_value(node, ": input has ", in, " channels, but the kernel was built for ", kernel[2] * groups, " (input shape ",
-                x_shape, ", kernel ", shape_text(kernel), ", groups ", groups,
+    throw_value(node, ": input has ", in, " channels, but the kernel was built for ", kernel[2] * groups,
+                " (input shape ", x_shape, ", kernel ", shape_text(kernel), ", groups ", groups,
                 "). The last dimension must hold the channels; reshape the input, or rebuild the layer.");
   }
   return {window2d(node, "kernel", attributes, {x.dims[0], x.dims[1]}, {kernel[0], kernel[1]}, {1, 1}),
-          groups, in, out, conv2d_activation(node, attributes), false};
+          groups,
+          in,
+          out,
+          conv2d_activation(node, attributes),
+          false};
 }
 
-inline Conv2dConfig conv2d_grad_input_config(const std::string& node, const TensorType& dy, const TensorType& kernel,
-                                             const Attributes& attributes) {
+inline Conv2dConfig conv2d_grad_input_config(const std::string& node, const TensorType& dy,
+                                             const TensorType& kernel, const Attributes& attributes) {
   const auto size = positive_pair(node, attributes, "input_size", {1, 1});
   const int64_t in = kernel.dims.size() == 4 ? kernel.dims[2] * attributes.integer("groups", 1) : 0;
   const Conv2dConfig config =
       conv2d_config(node, {dy.dtype, {size[0], size[1], in}, dy.batched}, kernel.dims, attributes);
   const Shape expected{config.window.out_height, config.window.out_width, config.out};
   if (dy.dims != expected) {
-    throw_value(node, ": the output's gradient must have shape ", shape_text(expected, true), " for input_size ",
-                shape_text({size[0], size[1]}), " and kernel ", kernel.str(), ", got ", dy.str());
+    throw_value(node, ": the output's gradient must have shape ", shape_text(expected, true),
+                " for input_size ", shape_text({size[0], size[1]}), " and kernel ", kernel.str(), ", got ",
+                dy.str());
   }
   return config;
 }
 
-inline Conv2dConfig conv2d_grad_kernel_config(const std::string& node, const TensorType& x, const TensorType& dy,
-                                              const Attributes& attributes) {
+inline Conv2dConfig conv2d_grad_kernel_config(const std::string& node, const TensorType& x,
+                                              const TensorType& dy, const Attributes& attributes) {
   const auto size = positive_pair(node, attributes, "kernel_size", {1, 1});
   const int64_t groups = std::max<int64_t>(attributes.integer("groups", 1), 1);
   if (x.dims.size() != 3 || dy.dims.size() != 3) {
-    throw_value(node, ": conv2d_grad_kernel needs x (None, H, W, channels) and dy (None, OH, OW, filters), got ", x.str(),
-                " and ", dy.str());
+    throw_value(node,
+                ": conv2d_grad_kernel needs x (None, H, W, channels) and dy (None, OH, OW, filters), got ",
+                x.str(), " and ", dy.str());
   }
   Conv2dConfig config =
       conv2d_config(node, x, {size[0], size[1], x.dims[2] / groups, dy.dims[2]}, attributes);
   const Shape expected{config.window.out_height, config.window.out_width, config.out};
   if (dy.dims != expected) {
-    throw_value(node, ": the output's gradient must have shape ", shape_text(expected, true), " for kernel_size ",
-                shape_text({size[0], size[1]}), " and input ", x.str(), ", got ", dy.str());
+    throw_value(node, ": the output's gradient must have shape ", shape_text(expected, true),
+                " for kernel_size ", shape_text({size[0], size[1]}), " and input ", x.str(), ", got ",
+                dy.str());
   }
   config.has_bias = attributes.flag("bias", false);
   return config;
@@ -106,8 +115,8 @@ inline Conv2dConfig conv2d_grad_kernel_config(const std::string& node, const Ten
 
 inline void expect_conv2d_operands(const std::string& node, const TensorType& a, const TensorType& b) {
   if (!is_floating(a.dtype) || a.dtype != b.dtype) {
-    throw_type(node, ": conv2d needs input and kernel of one floating-point dtype, got ", dtype_name(a.dtype), " and ",
-               dtype_name(b.dtype));
+    throw_type(node, ": conv2d needs input and kernel of one floating-point dtype, got ", dtype_name(a.dtype),
+               " and ", dtype_name(b.dtype));
   }
 }
 
@@ -119,17 +128,20 @@ inline const Op conv2d{
           const Conv2dConfig config = conv2d_config(c.node, c.in[0], c.in[1].dims, c.attributes);
           expect_conv2d_operands(c.node, c.in[0], c.in[1]);
           if (c.in[1].batched || c.in[2].batched) {
-            throw_value(c.node, ": kernel and bias are shared by all samples, but got kernel ", c.in[1].str(), " and bias ",
-                        c.in[2].str());
+            throw_value(c.node, ": kernel and bias are shared by all samples, but got kernel ", c.in[1].str(),
+                        " and bias ", c.in[2].str());
           }
           if (!derivative_from_output(config.activation.kind)) {
-            throw_value(c.node, ": activation '", c.attributes.str("activation", ""), "' cannot be fused into conv2d");
+            throw_value(c.node, ": activation '", c.attributes.str("activation", ""),
+                        "' cannot be fused into conv2d");
           }
           if (c.in[2].size() != 0 && c.in[2].dims != Shape{config.out}) {
-            throw_value(c.node, ": bias must have shape ", shape_text({config.out}), ", one value a filter, got ",
-                        c.in[2].str());
+            throw_value(c.node, ": bias must have shape ", shape_text({config.out}),
+                        ", one value a filter, got ", c.in[2].str());
           }
-          c.out = {{c.in[0].dtype, {config.window.out_height, config.window.out_width, config.out}, c.in[0].batched}};
+          c.out = {{c.in[0].dtype,
+                    {config.window.out_height, config.window.out_width, config.out},
+                    c.in[0].batched}};
         },
     .configure =
         [](const NodeInfo& n) {
@@ -158,7 +170,8 @@ inline const Op conv2d{
             Attributes attributes = geometry;
             attributes.set("kernel_size", std::vector<int64_t>{kernel[0], kernel[1]});
             attributes.set("bias", static_cast<bool>(g.wanted[2]));
-            const std::vector<TensorId> made = g.graph.add("conv2d_grad_kernel", {g.in[0], dz}, attributes, g.node);
+            const std::vector<TensorId> made =
+                g.graph.add("conv2d_grad_kernel", {g.in[0], dz}, attributes, g.node);
             result[1] = made[0];
             if (g.wanted[2]) result[2] = made[1];
           } else if (g.wanted[2]) {
@@ -166,7 +179,10 @@ inline const Op conv2d{
           }
           return result;
         },
-    .cost = [](const NodeInfo& n) { return Cost{conv2d_config("conv2d", n.in[0], n.in[1].dims, n.attributes).flops()}; },
+    .cost =
+        [](const NodeInfo& n) {
+          return Cost{conv2d_config("conv2d", n.in[0], n.in[1].dims, n.attributes).flops()};
+        },
 };
 
 inline const Op conv2d_grad_input{
@@ -180,7 +196,8 @@ inline const Op conv2d_grad_input{
         },
     .configure =
         [](const NodeInfo& n) {
-          return make_configuration(conv2d_grad_input_config("conv2d_grad_input", n.in[0], n.in[1], n.attributes));
+          return make_configuration(
+              conv2d_grad_input_config("conv2d_grad_input", n.in[0], n.in[1], n.attributes));
         },
     .gradient =
         [](GradientContext& g) {
@@ -209,16 +226,20 @@ inline const Op conv2d_grad_kernel{
           c.expect_inputs(2, 2);
           const Conv2dConfig config = conv2d_grad_kernel_config(c.node, c.in[0], c.in[1], c.attributes);
           expect_conv2d_operands(c.node, c.in[0], c.in[1]);
-          c.out = {{c.in[0].dtype, {config.window.rows, config.window.columns, config.group_in(), config.out}, false}};
+          c.out = {{c.in[0].dtype,
+                    {config.window.rows, config.window.columns, config.group_in(), config.out},
+                    false}};
           if (config.has_bias) c.out.push_back({c.in[0].dtype, {config.out}, false});
         },
     .configure =
         [](const NodeInfo& n) {
-          return make_configuration(conv2d_grad_kernel_config("conv2d_grad_kernel", n.in[0], n.in[1], n.attributes));
+          return make_configuration(
+              conv2d_grad_kernel_config("conv2d_grad_kernel", n.in[0], n.in[1], n.attributes));
         },
     .cost =
         [](const NodeInfo& n) {
-          return Cost{conv2d_grad_kernel_config("conv2d_grad_kernel", n.in[0], n.in[1], n.attributes).flops()};
+          return Cost{
+              conv2d_grad_kernel_config("conv2d_grad_kernel", n.in[0], n.in[1], n.attributes).flops()};
         },
 };
 

@@ -1,11 +1,13 @@
-// max_pool2d(x) and average_pool2d(x): x (None, H, W, C) -> (None, OH, OW, C), the largest value or the mean of each
-// window. Padding is never part of either. NaN in a window makes its result NaN.
-// Attributes, with their defaults:
+// max_pool2d(x) and average_pool2d(x): x (None, H, W, C) -> (None, OH, OW, C), the largest value or the mean
+// of each window. Padding is never part of either. NaN in a window makes its result NaN. Attributes, with
+// their defaults:
 //   pool_size [2, 2], strides pool_size   rows, columns
 //   padding "valid"                       or "same", as in Keras
-//   global false                          one window over the whole image: pool_size, strides, padding are not read;
-//   keepdims false                        the result is then (None, C), or (None, 1, 1, C) with keepdims
-// max_pool2d_grad(dy, x, y; those, relu false) -> dx: a window's gradient goes to its first largest value; with relu
+//   global false                          one window over the whole image: pool_size, strides, padding are
+//   not read; keepdims false                        the result is then (None, C), or (None, 1, 1, C) with
+//   keepdims
+// max_pool2d_grad(dy, x, y; those, relu false) -> dx: a window's gradient goes to its first largest value;
+// with relu
 //   only if that is positive (x is then relu's output, and dx the gradient with respect to relu's input).
 // average_pool2d_grad(dy; those, input_size [H, W]) -> dx
 #pragma once
@@ -20,13 +22,15 @@ struct Pool2dConfig {
   bool relu;
 };
 
-inline Window2d pool2d_window(const std::string& node, std::array<int64_t, 2> image, const Attributes& attributes) {
+inline Window2d pool2d_window(const std::string& node, std::array<int64_t, 2> image,
+                              const Attributes& attributes) {
   if (attributes.flag("global", false)) return window2d(node, "window", {}, image, image, {1, 1});
   const auto size = positive_pair(node, attributes, "pool_size", {2, 2});
   return window2d(node, "window", attributes, image, size, size);
 }
 
-inline Pool2dConfig pool2d_config(const std::string& node, const TensorType& x, const Attributes& attributes) {
+inline Pool2dConfig pool2d_config(const std::string& node, const TensorType& x,
+                                  const Attributes& attributes) {
   if (x.dims.size() != 3) {
     throw_value(node, ": pooling needs an input (None, height, width, channels), got ", x.str(),
                 x.dims.size() == 2 ? ". Add a channel axis, for example by reshaping." : "");
@@ -35,7 +39,8 @@ inline Pool2dConfig pool2d_config(const std::string& node, const TensorType& x, 
   return {pool2d_window(node, {x.dims[0], x.dims[1]}, attributes), x.dims[2], attributes.flag("relu", false)};
 }
 
-inline TensorType pool2d_output(const TensorType& x, const Pool2dConfig& config, const Attributes& attributes) {
+inline TensorType pool2d_output(const TensorType& x, const Pool2dConfig& config,
+                                const Attributes& attributes) {
   if (attributes.flag("global", false) && !attributes.flag("keepdims", false)) {
     return {x.dtype, {config.channels}, x.batched};
   }
@@ -62,8 +67,8 @@ inline TensorType average_pool2d_input(const TensorType& dy, const Attributes& a
 
 inline void expect_pool2d_gradient(const std::string& node, const TensorType& dy, const TensorType& y) {
   if (!(dy == y)) {
-    throw_value(node, ": the output's gradient must be ", dtype_name(y.dtype), " ", y.str(), ", got ", dtype_name(dy.dtype),
-                " ", dy.str());
+    throw_value(node, ": the output's gradient must be ", dtype_name(y.dtype), " ", y.str(), ", got ",
+                dtype_name(dy.dtype), " ", dy.str());
   }
 }
 
@@ -73,7 +78,8 @@ inline const Op max_pool2d{
     .configure = configure_pool2d,
     .gradient =
         [](GradientContext& g) {
-          return std::vector<TensorId>{g.add("max_pool2d_grad", {g.out_gradients[0], g.in[0], g.out[0]}, g.attributes)};
+          return std::vector<TensorId>{
+              g.add("max_pool2d_grad", {g.out_gradients[0], g.in[0], g.out[0]}, g.attributes)};
         },
     .cost = [](const NodeInfo& n) { return pool2d_cost(pool2d_config("max_pool2d", n.in[0], n.attributes)); },
 };
@@ -83,13 +89,18 @@ inline const Op max_pool2d_grad{
     .infer =
         [](InferContext& c) {
           c.expect_inputs(3, 3);
-          const TensorType y = pool2d_output(c.in[1], pool2d_config(c.node, c.in[1], c.attributes), c.attributes);
+          const TensorType y =
+              pool2d_output(c.in[1], pool2d_config(c.node, c.in[1], c.attributes), c.attributes);
           expect_pool2d_gradient(c.node, c.in[0], y);
           expect_pool2d_gradient(c.node, c.in[2], y);
           c.out = {c.in[1]};
         },
-    .configure = [](const NodeInfo& n) { return make_configuration(pool2d_config("pooling", n.in[1], n.attributes)); },
-    .cost = [](const NodeInfo& n) { return pool2d_cost(pool2d_config("max_pool2d_grad", n.in[1], n.attributes)); },
+    .configure =
+        [](const NodeInfo& n) { return make_configuration(pool2d_config("pooling", n.in[1], n.attributes)); },
+    .cost =
+        [](const NodeInfo& n) {
+          return pool2d_cost(pool2d_config("max_pool2d_grad", n.in[1], n.attributes));
+        },
 };
 
 inline const Op average_pool2d{
@@ -103,7 +114,8 @@ inline const Op average_pool2d{
           attributes.set("input_size", std::vector<int64_t>{x[0], x[1]});
           return std::vector<TensorId>{g.add("average_pool2d_grad", {g.out_gradients[0]}, attributes)};
         },
-    .cost = [](const NodeInfo& n) { return pool2d_cost(pool2d_config("average_pool2d", n.in[0], n.attributes)); },
+    .cost =
+        [](const NodeInfo& n) { return pool2d_cost(pool2d_config("average_pool2d", n.in[0], n.attributes)); },
 };
 
 inline const Op average_pool2d_grad{
@@ -112,12 +124,14 @@ inline const Op average_pool2d_grad{
         [](InferContext& c) {
           c.expect_inputs(1, 1);
           const TensorType x = average_pool2d_input(c.in[0], c.attributes);
-          expect_pool2d_gradient(c.node, c.in[0], pool2d_output(x, pool2d_config(c.node, x, c.attributes), c.attributes));
+          expect_pool2d_gradient(c.node, c.in[0],
+                                 pool2d_output(x, pool2d_config(c.node, x, c.attributes), c.attributes));
           c.out = {x};
         },
     .configure =
         [](const NodeInfo& n) {
-          return make_configuration(pool2d_config("pooling", average_pool2d_input(n.in[0], n.attributes), n.attributes));
+          return make_configuration(
+              pool2d_config("pooling", average_pool2d_input(n.in[0], n.attributes), n.attributes));
         },
     .gradient =
         [](GradientContext& g) {
@@ -125,7 +139,8 @@ inline const Op average_pool2d_grad{
         },
     .cost =
         [](const NodeInfo& n) {
-          return pool2d_cost(pool2d_config("average_pool2d_grad", average_pool2d_input(n.in[0], n.attributes), n.attributes));
+          return pool2d_cost(pool2d_config("average_pool2d_grad", average_pool2d_input(n.in[0], n.attributes),
+                                           n.attributes));
         },
 };
 

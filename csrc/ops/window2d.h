@@ -35,8 +35,8 @@ inline std::array<int64_t, 2> positive_pair(const std::string& node, const Attri
   return {got[0], got[1]};
 }
 
-/// Reads `strides`, `padding` and `dilation`. "same": ceil(extent / stride) positions, the padding split evenly, the
-/// odd cell behind the image.
+/// Reads `strides`, `padding` and `dilation`. "same": ceil(extent / stride) positions, the padding split
+/// evenly, the odd cell behind the image.
 inline Window2d window2d(const std::string& node, const char* what, const Attributes& attributes,
                          std::array<int64_t, 2> image, std::array<int64_t, 2> window,
                          std::array<int64_t, 2> default_strides) {
@@ -44,7 +44,8 @@ inline Window2d window2d(const std::string& node, const char* what, const Attrib
   const auto dilation = positive_pair(node, attributes, "dilation", {1, 1});
   if ((strides[0] > 1 || strides[1] > 1) && (dilation[0] > 1 || dilation[1] > 1)) {
     throw_value(node, ": strides ", shape_text({strides[0], strides[1]}), " and dilation ",
-                shape_text({dilation[0], dilation[1]}), " cannot both be greater than 1; set one of them to 1");
+                shape_text({dilation[0], dilation[1]}),
+                " cannot both be greater than 1; set one of them to 1");
   }
   const std::string padding = attributes.str("padding", "valid");
   if (padding != "valid" && padding != "same") {
@@ -67,7 +68,7 @@ inline Window2d window2d(const std::string& node, const char* what, const Attrib
       before[axis] = 0;
     }
   }
-  return {image[0],  image[1],   out[0],      out[1],      window[0], window[1],
+  return {image[0],   image[1],   out[0],      out[1],      window[0], window[1],
           strides[0], strides[1], dilation[0], dilation[1], before[0], before[1]};
 }
 

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import reference
+from checks import Refusal, batch, case, check_op, separated
+
+from fastnn import _core
+
+WRONG = [
+    Refusal([batch(7, 7)], r"height, width, channels.*Add a channel axis"),
+    Refusal([batch(2, 7, 3)], r"window \(3, 3\) is larger than its input of 2 x 7", {"pool_size": [3, 3]}),
+    Refusal([batch(7, 7, 3)], r"pool_size must be two positive", {"pool_size": [0, 2]}),
+    Refusal([batch(7, 7, 3)], r"strides must be two positive", {"strides": [2, -1]}),
+    Refusal([batch(7, 7, 3)], r"'valid' or 'same', got 'full'", {"padding": "full"}),
+    Refusal([batch(7, 7, 3, dtype="int32")], r"needs floating point, got int32", error=TypeError),
+]
+
+SHAPES = [
+    ((6, 8, 3), {}),
+    ((7, 9, 5), {}),
+    ((7, 9, 2), {"padding": "same"}),
+    ((8, 7, 17), {"pool_size": [3, 2]}),
+    ((7, 7, 4), {"pool_size": [3, 3], "strides": [2, 2]}),
+    ((7, 8, 1), {"pool_size": [3, 3], "strides": [2, 2], "padding": "same"}),
+    ((6, 5, 2), {"pool_size": [3, 3], "strides": [1, 1], "padding": "same"}),
+    ((9, 8, 3), {"pool_size": [2, 2], "strides": [3, 3]}),
+    ((2, 3, 16), {"pool_size": [4, 5], "strides": [1, 2], "padding": "same"}),
+    ((5, 4, 33), {"global": True}),
+    ((5, 4, 2), {"global": True, "keepdims": True}),
+]
+
+CASES = [
+    case(
+        op,
+        [batch(*shape, make=separated())],
+        getattr(reference, op),
+        refuses=WRONG if i == 0 else (),
+        **attributes,
+    )
+    for op in ("max_pool2d", "average_pool2d")
+    for i, (shape, attributes) in enumerate(SHAPES)
+]
+
+
+@pytest.mark.parametrize("declared", CASES, ids=str)
+def test_pooling2d(declared):
+    check_op(declared)
+
+
+def run(op, arrays, layout, **attributes):
+    graph = _core.Graph()
+    inputs = [graph.input(f"operand {i}", list(a.shape[1:]), str(a.dtype)) for i, a in enumerate(arrays)]
+    return _core.Function(graph, graph.add(op, inputs, attributes), layout).run(arrays)[0]
+
+
+@pytest.mark.parametrize("layout", ["rows", "lanes"])
+def test_nan_reaches_the_output(layout):
+    x = np.arange(5 * 4 * 4, dtype="float32").reshape(5, 4, 4, 1)
+    x[2, 0, 1] = x[3, 3, 2] = np.nan
+    for op in ("max_pool2d", "average_pool2d"):
+        got = run(op, [x], layout)
+        assert np.argwhere(np.isnan(got[..., 0])).tolist() == [[2, 0, 0], [3, 1, 1]]
+
+
+@pytest.mark.parametrize("layout", ["rows", "lanes"])
+@pytest.mark.parametrize("size, expected", [([2, 2], [1, 0, 0, 0]), ([1, 2], [1, 0, 2, 0])])
+def test_ties_go_to_the_first(layout, size, expected):
+    x = np.full((3, 2, 2, 1), 7, "float32")
+    y = run("max_pool2d", [x], layout, pool_size=size)
+    dy = np.broadcast_to(np.arange(1, 1 + y[0].size, dtype="float32").reshape(y[0].shape), y.shape).copy()
+    got = run("max_pool2d_grad", [dy, x, y], layout, pool_size=size)
+    assert got.reshape(3, 4).tolist() == [expected] * 3
+
+
+@pytest.mark.parametrize("layout", ["rows", "lanes"])
+def test_gradient_through_relu(layout):
+    x = np.maximum(np.random.default_rng(0).normal(size=(19, 6, 6, 5)) - 1, 0).astype("float32")
+    y = run("max_pool2d", [x], layout)
+    dy = np.random.default_rng(1).normal(size=y.shape).astype("float32")
+    plain = run("max_pool2d_grad", [dy, x, y], layout)
+    fused = run("max_pool2d_grad", [dy, x, y], layout, relu=True)
+    assert (y == 0).any() and (fused == np.where(x > 0, plain, 0)).all()
+
+
+def test_gradient_refuses_other_shapes():
+    x, y = np.zeros((2, 4, 4, 3), "float32"), np.zeros((2, 2, 2, 3), "float32")
+    with pytest.raises(
+        ValueError, match=r"gradient must be float32 \(None, 2, 2, 3\), got float32 \(None, 4, 4, 3\)"
+    ):
+        run("max_pool2d_grad", [x, x, y], "rows")
+    with pytest.raises(ValueError, match=r"gradient must be float32 \(None, 3, 2, 3\), got"):
+        run("average_pool2d_grad", [y], "rows", input_size=[6, 4])
