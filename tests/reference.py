@@ -150,7 +150,8 @@ def conv2d(
 
 def _pool(
     x: Array, reduce: Callable[[Array], Array], pool_size: Sequence[int] = (2, 2),
-    strides: Sequence[int] | None = None, padding: str = "valid", global_: bool = False, keepdims: bool = False,
+    strides: Sequence[int] | None = None, padding: str = "valid",
+    global_: bool = False, keepdims: bool = False,
 ) -> Array:  # fmt: skip
     if global_:
         out = reduce(x.reshape(len(x), -1, x.shape[-1]))
