@@ -1,6 +1,7 @@
 // Store and Graph.
 #include "graph/graph.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "bindings/arrays.h"
@@ -17,8 +18,12 @@ AttributeValue attribute_from(const std::string& name, const py::handle& value) 
   if (py::isinstance<py::int_>(value)) return value.cast<int64_t>();
   if (py::isinstance<py::float_>(value)) return value.cast<double>();
   if (py::isinstance<py::str>(value)) return value.cast<std::string>();
-  if (py::isinstance<py::sequence>(value)) return value.cast<std::vector<int64_t>>();
-  throw_type("attribute '", name, "' must be a bool, int, float, str or sequence of ints, got ",
+  if (py::isinstance<py::sequence>(value)) {
+    const bool whole = std::all_of(value.begin(), value.end(), [](const auto& item) { return PyIndex_Check(item.ptr()) != 0; });
+    if (whole) return value.cast<std::vector<int64_t>>();
+    return value.cast<std::vector<double>>();
+  }
+  throw_type("attribute '", name, "' must be a bool, int, float, str or sequence of numbers, got ",
              std::string(py::str(py::type::handle_of(value))));
 }
 

@@ -11,7 +11,8 @@
 
 namespace fastnn {
 
-using AttributeValue = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>>;
+using AttributeValue =
+    std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>>;
 
 class Attributes {
  public:
@@ -52,6 +53,17 @@ class Attributes {
   }
   std::vector<int64_t> integers(const std::string& name, std::vector<int64_t> fallback) const {
     return get<std::vector<int64_t>>(name, std::move(fallback), "a sequence of integers");
+  }
+
+  /// Numbers; a single one and a sequence of integers will do.
+  std::vector<double> reals(const std::string& name, std::vector<double> fallback) const {
+    const AttributeValue* value = find(name);
+    if (value != nullptr) {
+      if (const auto* whole = std::get_if<std::vector<int64_t>>(value)) return {whole->begin(), whole->end()};
+      if (const auto* one = std::get_if<double>(value)) return {*one};
+      if (const auto* one = std::get_if<int64_t>(value)) return {static_cast<double>(*one)};
+    }
+    return get<std::vector<double>>(name, std::move(fallback), "a sequence of numbers");
   }
 
  private:
