@@ -19,7 +19,8 @@ AttributeValue attribute_from(const std::string& name, const py::handle& value) 
   if (py::isinstance<py::float_>(value)) return value.cast<double>();
   if (py::isinstance<py::str>(value)) return value.cast<std::string>();
   if (py::isinstance<py::sequence>(value)) {
-    const bool whole = std::all_of(value.begin(), value.end(), [](const auto& item) { return PyIndex_Check(item.ptr()) != 0; });
+    const bool whole =
+        std::all_of(value.begin(), value.end(), [](const auto& item) { return PyIndex_Check(item.ptr()) != 0; });
     if (whole) return value.cast<std::vector<int64_t>>();
     return value.cast<std::vector<double>>();
   }
