@@ -1,4 +1,5 @@
-// Trains LeNet-5 (3x3 kernels) on the IDX files of MNIST from C++ alone, and prints each epoch's time and test accuracy.
+// Trains LeNet-5 (3x3 kernels) on the IDX files of MNIST from C++ alone, and prints each epoch's time and
+// test accuracy.
 //
 //   cmake --preset native-benchmarks && cmake --build --preset native-benchmarks
 //   build/native-benchmarks/train_lenet5 FOLDER [EPOCHS [BATCH [THREADS]]]
@@ -62,7 +63,8 @@ class Lenet5 {
     };
     for (size_t i = 0; i < 2; ++i) {
       weights(i);
-      h = graph.add("conv2d", {h, parameters[2 * i], parameters[2 * i + 1]}, {{"activation", std::string("relu")}}, "conv")[0];
+      h = graph.add("conv2d", {h, parameters[2 * i], parameters[2 * i + 1]},
+                    {{"activation", std::string("relu")}}, "conv")[0];
       h = graph.add("max_pool2d", {h}, {{"pool_size", std::vector<int64_t>{2, 2}}}, "pool")[0];
     }
     h = graph.add("reshape", {h}, {{"shape", std::vector<int64_t>{400}}}, "flatten")[0];
@@ -88,7 +90,8 @@ class Lenet5 {
     for (int64_t i = 0; i < count; ++i) {
       const fastnn::Philox4 words =
           fastnn::philox({static_cast<uint32_t>(i), static_cast<uint32_t>(stores_.size()), 0,
-                          static_cast<uint32_t>(fastnn::RandomStream::initializer)}, 1, 0);
+                          static_cast<uint32_t>(fastnn::RandomStream::initializer)},
+                         1, 0);
       const double radius = std::sqrt(-2.0 * std::log(1.0 - fastnn::uniform_double(words[0], words[1])));
       const double angle = 6.283185307179586 * fastnn::uniform_double(words[2], words[3]);
       kernel[i] = static_cast<float>(scale * radius * std::cos(angle));
@@ -145,8 +148,8 @@ int main(int argc, char** argv) {
     const TensorId scores = net.build(*inference, test_image, unused);
     fastnn::Function predict(inference, {scores});
 
-    std::printf("instruction set %s, %d threads, batch %lld, %.2f MFLOP a sample\n", fastnn::current_isa().c_str(),
-                fastnn::num_threads(), static_cast<long long>(batch),
+    std::printf("instruction set %s, %d threads, batch %lld, %.2f MFLOP a sample\n",
+                fastnn::current_isa().c_str(), fastnn::num_threads(), static_cast<long long>(batch),
                 trainer.plan(batch)->flops(batch) / static_cast<double>(batch) * 1e-6);
     for (int epoch = 0; epoch < epochs; ++epoch) {
       fastnn::EpochArguments args;
@@ -174,7 +177,8 @@ int main(int argc, char** argv) {
         right += best == test_y[static_cast<size_t>(i)];
       }
       std::printf("epoch %d: %.3f s, %.1f GFLOP/s, loss %.4f, test accuracy %.4f\n", epoch + 1, seconds,
-                  trainer.plan(batch)->flops(batch) / static_cast<double>(batch) * static_cast<double>(args.samples) / seconds * 1e-9,
+                  trainer.plan(batch)->flops(batch) / static_cast<double>(batch) *
+                      static_cast<double>(args.samples) / seconds * 1e-9,
                   result.loss, static_cast<double>(right) / static_cast<double>(count));
     }
   } catch (const fastnn::Error& error) {

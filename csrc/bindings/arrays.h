@@ -26,10 +26,13 @@ inline std::optional<DType> dtype_of(const pybind11::dtype& type) {
 inline pybind11::dtype numpy_dtype(DType type) { return pybind11::dtype(dtype_name(type)); }
 
 /// Rows of an array whose inner dimensions are contiguous; throws if they are not, or the dtype is unknown.
-inline BatchSource batch_source(const pybind11::array& array, const TensorType& expected, const std::string& name) {
+inline BatchSource batch_source(const pybind11::array& array, const TensorType& expected,
+                                const std::string& name) {
   const std::optional<DType> dtype = dtype_of(array.dtype());
-  if (!dtype) throw_type("input '", name, "': dtype ", std::string(pybind11::str(array.dtype())), " cannot be read");
-  if (array.ndim() < 1) throw_value("input '", name, "': expected an array with a batch dimension, got a scalar");
+  if (!dtype)
+    throw_type("input '", name, "': dtype ", std::string(pybind11::str(array.dtype())), " cannot be read");
+  if (array.ndim() < 1)
+    throw_value("input '", name, "': expected an array with a batch dimension, got a scalar");
   const Shape shape(array.shape() + 1, array.shape() + array.ndim());
   if (shape != expected.dims) {
     Shape whole(array.shape(), array.shape() + array.ndim());

@@ -15,10 +15,12 @@ void bind_runtime(py::module_& module) {
   module.def("num_threads", &num_threads, "Threads that a run may use.");
   module.def("set_num_threads", &set_num_threads, py::arg("count"), "Sets the threads that a run may use.");
   module.def("current_isa", &current_isa, "Instruction set of the kernels in use.");
-  module.def("available_isas", &available_isas, "Instruction sets that this machine and installation offer, best first.");
+  module.def("available_isas", &available_isas,
+             "Instruction sets that this machine and installation offer, best first.");
   module.def("op_names", &op_names, "Names of all registered ops.");
-  module.def("lanes", [](const std::string& dtype) { return kernel_table().lanes(dtype_from_name(dtype)); },
-             py::arg("dtype"), "Samples in one vector of the batch-lane layout.");
+  module.def(
+      "lanes", [](const std::string& dtype) { return kernel_table().lanes(dtype_from_name(dtype)); },
+      py::arg("dtype"), "Samples in one vector of the batch-lane layout.");
   module.attr("__version__") = FASTNN_VERSION;
   module.def(
       "fma_peak",
@@ -41,7 +43,8 @@ void bind_runtime(py::module_& module) {
         return total;
       },
       py::arg("threads") = 1, py::arg("seconds") = 0.2,
-      "Measured float32 multiply-add rate of that many threads, in operations a second (two for each multiply-add).");
+      "Measured float32 multiply-add rate of that many threads, in operations a second (two for each "
+      "multiply-add).");
 #if defined(__clang__)
   module.attr("compiler") = "Clang " __clang_version__;
 #else

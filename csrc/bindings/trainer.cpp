@@ -1,4 +1,5 @@
-// Trainer: the epoch loop, with the GIL released; comes back to Python for progress, signals and gradient hooks.
+// Trainer: the epoch loop, with the GIL released; comes back to Python for progress, signals and gradient
+// hooks.
 #include "train/trainer.h"
 
 #include "bindings/arrays.h"
@@ -87,8 +88,8 @@ py::dict run_epoch(Trainer& trainer, const std::vector<py::array>& inputs, const
     args.order = order.data();
     args.samples = order.size();
   }
-  // Signals are looked at even when nobody asks for progress. An exception (Ctrl-C, or one of the callback's) is
-  // kept, the step that runs is completed, and then it is raised.
+  // Signals are looked at even when nobody asks for progress. An exception (Ctrl-C, or one of the callback's)
+  // is kept, the step that runs is completed, and then it is raised.
   py::object raised = py::none();
   const auto arrays_of = [&](const EpochResult& so_far) {
     py::list accumulators;
@@ -144,11 +145,11 @@ py::dict run_epoch(Trainer& trainer, const std::vector<py::array>& inputs, const
   return out;
 }
 
-
 }  // namespace
 
 void bind_trainer(py::module_& module) {
-  py::class_<Trainer, std::shared_ptr<Trainer>>(module, "Trainer", "The training or evaluation loop over one graph.")
+  py::class_<Trainer, std::shared_ptr<Trainer>>(module, "Trainer",
+                                                "The training or evaluation loop over one graph.")
       .def(py::init([](std::shared_ptr<Graph> graph, TensorId loss, std::vector<TensorId> accumulators,
                        const std::vector<std::optional<TensorId>>& gradients,
                        const std::vector<std::pair<TensorId, TensorId>>& assignments,
@@ -167,20 +168,28 @@ void bind_trainer(py::module_& module) {
            }),
            py::arg("graph"), py::arg("loss"), py::arg("accumulators") = std::vector<TensorId>{},
            py::arg("gradients") = std::vector<std::optional<TensorId>>{},
-           py::arg("assignments") = std::vector<std::pair<TensorId, TensorId>>{}, py::arg("optimizer") = nullptr,
-           py::arg("constraint_graph") = nullptr, py::arg("constraints") = std::vector<std::pair<TensorId, TensorId>>{})
+           py::arg("assignments") = std::vector<std::pair<TensorId, TensorId>>{},
+           py::arg("optimizer") = nullptr, py::arg("constraint_graph") = nullptr,
+           py::arg("constraints") = std::vector<std::pair<TensorId, TensorId>>{})
       .def("run_epoch", &run_epoch, py::arg("inputs"), py::arg("options"),
-           "Runs one epoch over arrays with one row a sample; returns a dict with loss, accumulators, steps, samples, "
-           "nonfinite_steps, stopped and raised (an exception to be raised now that the model is whole, or None).")
-      .def("describe", [](Trainer& t, int64_t capacity) { return t.plan(capacity)->describe(); }, py::arg("capacity"))
-      .def("flops", [](Trainer& t, int64_t capacity) { return t.plan(capacity)->flops(capacity); }, py::arg("capacity"))
+           "Runs one epoch over arrays with one row a sample; returns a dict with loss, accumulators, steps, "
+           "samples, "
+           "nonfinite_steps, stopped and raised (an exception to be raised now that the model is whole, or "
+           "None).")
+      .def(
+          "describe", [](Trainer& t, int64_t capacity) { return t.plan(capacity)->describe(); },
+          py::arg("capacity"))
+      .def(
+          "flops", [](Trainer& t, int64_t capacity) { return t.plan(capacity)->flops(capacity); },
+          py::arg("capacity"))
       .def_property_readonly("bytes", &Trainer::bytes);
-  module.def("shuffled_rows",
-             [](int64_t count, uint64_t seed, uint64_t epoch) {
-               const std::vector<int64_t> rows = shuffled_rows(count, seed, epoch);
-               return py::array_t<int64_t>(static_cast<py::ssize_t>(rows.size()), rows.data());
-             },
-             py::arg("count"), py::arg("seed"), py::arg("epoch"), "The order in which an epoch takes its rows.");
+  module.def(
+      "shuffled_rows",
+      [](int64_t count, uint64_t seed, uint64_t epoch) {
+        const std::vector<int64_t> rows = shuffled_rows(count, seed, epoch);
+        return py::array_t<int64_t>(static_cast<py::ssize_t>(rows.size()), rows.data());
+      },
+      py::arg("count"), py::arg("seed"), py::arg("epoch"), "The order in which an epoch takes its rows.");
 }
 
 }  // namespace fastnn::bindings

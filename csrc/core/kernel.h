@@ -1,11 +1,11 @@
-// What a kernel sees, and the table through which a backend offers its kernels. Plain data only: this header is
-// the border between libfastnn (baseline code) and the kernel libraries (one for each instruction set).
+// What a kernel sees, and the table through which a backend offers its kernels. Plain data only: this header
+// is the border between libfastnn (baseline code) and the kernel libraries (one for each instruction set).
 //
-// Layout. A batched tensor is stored as [ceil(n / lanes)][elements of one sample, C order][lanes]. lanes == 1 is
-// the ordinary row layout; lanes == the vector width is the batch-lane layout, each SIMD lane another sample.
-// Lanes past the last sample repeat that sample (so they are finite where it is); ops that reduce over samples must
-// leave them out. Gradients are zero there because `sample_mean_grad` and its kin start them so; gradient kernels
-// therefore need no masks.
+// Layout. A batched tensor is stored as [ceil(n / lanes)][elements of one sample, C order][lanes]. lanes == 1
+// is the ordinary row layout; lanes == the vector width is the batch-lane layout, each SIMD lane another
+// sample. Lanes past the last sample repeat that sample (so they are finite where it is); ops that reduce
+// over samples must leave them out. Gradients are zero there because `sample_mean_grad` and its kin start
+// them so; gradient kernels therefore need no masks.
 #pragma once
 
 #include <atomic>
@@ -97,9 +97,11 @@ using SizeFn = int64_t (*)(const KernelQuery&);
 
 /// One op's kernels for one floating-point type. A null pointer means "not offered".
 ///
-/// rows, lanes  take one tile; in the layout of that name. For ops that reduce over samples they add the tile's
+/// rows, lanes  take one tile; in the layout of that name. For ops that reduce over samples they add the
+/// tile's
 ///              share to the accumulators in `out` (see Kernel::lane_accumulators).
-/// whole        runs after a barrier over all samples (or over unbatched operands alone), split in units of work;
+/// whole        runs after a barrier over all samples (or over unbatched operands alone), split in units of
+/// work;
 ///              a unit's result must not depend on how the units are shared out.
 struct KernelSet {
   KernelFn rows = nullptr;
@@ -111,16 +113,18 @@ struct KernelSet {
 struct Kernel {
   KernelSet f32;
   KernelSet f64;
-  SizeFn scratch = nullptr;         ///< bytes of scratch of a tile kernel
-  SizeFn whole_scratch = nullptr;   ///< bytes of scratch of a whole kernel, for each thread
-  SizeFn units = nullptr;           ///< units of work of a whole kernel; null: one
-  uint32_t rows_inputs = 0;         ///< bit i: the lanes kernel wants input i in rows
-  uint32_t rows_outputs = 0;        ///< bit i: the lanes kernel writes output i in rows
-  uint32_t whole_rows_inputs = 0;   ///< bit i: the whole kernel wants input i in rows (other inputs: any layout)
-  bool lane_accumulators = false;   ///< partial lanes kernel: accumulators are [elements][lanes], summed by combine
-  int32_t pack_input = -1;          ///< rows kernel: this unbatched input is replaced by its packed form
-  SizeFn pack_elements = nullptr;   ///< elements of the packed form
-  KernelFn pack_f32 = nullptr;      ///< whole-style kernel that packs: in[0] -> out[0], units from pack_units
+  SizeFn scratch = nullptr;        ///< bytes of scratch of a tile kernel
+  SizeFn whole_scratch = nullptr;  ///< bytes of scratch of a whole kernel, for each thread
+  SizeFn units = nullptr;          ///< units of work of a whole kernel; null: one
+  uint32_t rows_inputs = 0;        ///< bit i: the lanes kernel wants input i in rows
+  uint32_t rows_outputs = 0;       ///< bit i: the lanes kernel writes output i in rows
+  uint32_t whole_rows_inputs =
+      0;  ///< bit i: the whole kernel wants input i in rows (other inputs: any layout)
+  bool lane_accumulators =
+      false;                ///< partial lanes kernel: accumulators are [elements][lanes], summed by combine
+  int32_t pack_input = -1;  ///< rows kernel: this unbatched input is replaced by its packed form
+  SizeFn pack_elements = nullptr;  ///< elements of the packed form
+  KernelFn pack_f32 = nullptr;     ///< whole-style kernel that packs: in[0] -> out[0], units from pack_units
   KernelFn pack_f64 = nullptr;
   SizeFn pack_units = nullptr;
 
@@ -138,22 +142,24 @@ struct AugmentConfig;
 struct GatherCall {
   const std::byte* source = nullptr;  ///< first row
   int64_t row_stride = 0;             ///< bytes from row to row
-  const int64_t* rows = nullptr;      ///< row numbers of this tile's samples; null: first_row, first_row + 1, ...
+  const int64_t* rows = nullptr;  ///< row numbers of this tile's samples; null: first_row, first_row + 1, ...
   int64_t first_row = 0;
-  int64_t count = 0;                  ///< samples
-  int64_t size = 0;                   ///< elements a sample
+  int64_t count = 0;  ///< samples
+  int64_t size = 0;   ///< elements a sample
   DType source_type = DType::f32;
-  DType type = DType::f32;            ///< what the plan wants
+  DType type = DType::f32;  ///< what the plan wants
   int32_t lanes = 1;
-  void* out = nullptr;                ///< lanes past `count` in the last group repeat the last sample
+  void* out = nullptr;                     ///< lanes past `count` in the last group repeat the last sample
   const AugmentConfig* augment = nullptr;  ///< random changes to make (see core/augment.h), or null
-  int64_t row_base = 0;               ///< added to row numbers where random numbers are keyed by them
+  int64_t row_base = 0;                    ///< added to row numbers where random numbers are keyed by them
   uint64_t seed = 0;
   uint64_t epoch = 0;
-  std::byte* scratch = nullptr;       ///< KernelTable::augment_scratch bytes, 64-byte aligned; unused without augment
+  std::byte* scratch =
+      nullptr;  ///< KernelTable::augment_scratch bytes, 64-byte aligned; unused without augment
 };
 
-/// Sums the shards' accumulators of one output, elements [begin, end), in shard order; lanes are summed pairwise.
+/// Sums the shards' accumulators of one output, elements [begin, end), in shard order; lanes are summed
+/// pairwise.
 struct CombineCall {
   const std::byte* accumulators = nullptr;  ///< first shard's, of this output: [elements][lanes]
   int64_t shard_stride = 0;                 ///< bytes
@@ -175,7 +181,8 @@ struct KernelTable {
   void (*gather)(const GatherCall&);
   int64_t (*augment_scratch)(const AugmentConfig&);  ///< bytes of scratch that gather needs to augment
   void (*combine)(const CombineCall&);
-  double (*run_multiply_adds)(int64_t rounds);  ///< float32 multiply-adds for measuring the peak; operations done
+  double (*run_multiply_adds)(
+      int64_t rounds);  ///< float32 multiply-adds for measuring the peak; operations done
   void (*update_f32)(const UpdateCall&);
   void (*update_f64)(const UpdateCall&);
 

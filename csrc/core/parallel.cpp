@@ -127,7 +127,8 @@ void parallel(int threads, const std::function<void(Team&, int)>& body) {
 #else
   Team team(threads);
   std::vector<std::thread> others;
-  for (int thread = 1; thread < threads; ++thread) others.emplace_back([&, thread] { guarded(team, thread); });
+  for (int thread = 1; thread < threads; ++thread)
+    others.emplace_back([&, thread] { guarded(team, thread); });
   guarded(team, 0);
   for (std::thread& thread : others) thread.join();
 #endif

@@ -34,9 +34,9 @@ struct Team {
   Barrier barrier;
 };
 
-/// Runs body(team, thread) on up to `threads` threads at once and returns when all have ended. An exception that
-/// leaves the body is rethrown here (of several, the one of the lowest thread); a body that uses the barrier must
-/// not leave its team waiting.
+/// Runs body(team, thread) on up to `threads` threads at once and returns when all have ended. An exception
+/// that leaves the body is rethrown here (of several, the one of the lowest thread); a body that uses the
+/// barrier must not leave its team waiting.
 FASTNN_API void parallel(int threads, const std::function<void(Team&, int)>& body);
 
 }  // namespace fastnn

@@ -30,8 +30,9 @@ constexpr int64_t dtype_size(DType type) {
 
 constexpr bool is_floating(DType type) { return type == DType::f32 || type == DType::f64; }
 
-FASTNN_API const char* dtype_name(DType type);             ///< NumPy's name: "float32", "int64", ...
-FASTNN_API DType dtype_from_name(const std::string& name);  ///< Inverse of dtype_name; throws on unknown names.
+FASTNN_API const char* dtype_name(DType type);  ///< NumPy's name: "float32", "int64", ...
+FASTNN_API DType
+dtype_from_name(const std::string& name);  ///< Inverse of dtype_name; throws on unknown names.
 
 using Shape = std::vector<int64_t>;
 
@@ -45,7 +46,8 @@ inline int64_t element_count(const Shape& shape) {
 /// "(2, 3)", or "(None, 2, 3)" when batched.
 FASTNN_API std::string shape_text(const Shape& shape, bool batched = false);
 
-/// Type of a graph's tensor. `dims` leaves the batch dimension out: a batched tensor has one such block a sample.
+/// Type of a graph's tensor. `dims` leaves the batch dimension out: a batched tensor has one such block a
+/// sample.
 struct TensorType {
   DType dtype = DType::f32;
   Shape dims;

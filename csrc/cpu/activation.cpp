@@ -23,7 +23,8 @@ void activate_elements(const ops::ActivationConfig& config, const T* x, T* y, in
 
 template <class T>
 void activation_elements(const KernelCall& call, int64_t count) {
-  activate_elements(call.configuration<ops::ActivationConfig>(), call.in[0].as<T>(), call.out[0].as<T>(), count);
+  activate_elements(call.configuration<ops::ActivationConfig>(), call.in[0].as<T>(), call.out[0].as<T>(),
+                    count);
 }
 
 template <class T>
@@ -49,18 +50,25 @@ void activation_grad_elements(const KernelCall& call, int64_t count) {
     for (; i + L <= count; i += L) store(dx + i, gradient(load<V>(dy + i), load<V>(x + i), load<V>(y + i)));
     if (i < count) {
       const int64_t rest = count - i;
-      store_partial<V>(dx + i, gradient(load_partial<V>(dy + i, rest), load_partial<V>(x + i, rest), load_partial<V>(y + i, rest)), rest);
+      store_partial<V>(
+          dx + i,
+          gradient(load_partial<V>(dy + i, rest), load_partial<V>(x + i, rest), load_partial<V>(y + i, rest)),
+          rest);
     }
   });
 }
 
 template <class T, int L>
 struct Activation {
-  static void run(const KernelCall& call) { activation_elements<T>(call, tile_elements<L>(call, call.out[0])); }
+  static void run(const KernelCall& call) {
+    activation_elements<T>(call, tile_elements<L>(call, call.out[0]));
+  }
 };
 template <class T, int L>
 struct ActivationGrad {
-  static void run(const KernelCall& call) { activation_grad_elements<T>(call, tile_elements<L>(call, call.out[0])); }
+  static void run(const KernelCall& call) {
+    activation_grad_elements<T>(call, tile_elements<L>(call, call.out[0]));
+  }
 };
 template <class T>
 void activation_whole(const KernelCall& call) {
@@ -73,7 +81,9 @@ void activation_grad_whole(const KernelCall& call) {
 
 template <class T>
 constexpr KernelSet activation_set() {
-  return {.rows = Activation<T, 1>::run, .lanes = Activation<T, vector_lanes<T>>::run, .whole = activation_whole<T>};
+  return {.rows = Activation<T, 1>::run,
+          .lanes = Activation<T, vector_lanes<T>>::run,
+          .whole = activation_whole<T>};
 }
 template <class T>
 constexpr KernelSet activation_grad_set() {
@@ -95,6 +105,7 @@ extern const Kernel activation_kernel;
 const Kernel activation_kernel{.f32 = activation_set<float>(), .f64 = activation_set<double>()};
 
 extern const Kernel activation_grad_kernel;
-const Kernel activation_grad_kernel{.f32 = activation_grad_set<float>(), .f64 = activation_grad_set<double>()};
+const Kernel activation_grad_kernel{.f32 = activation_grad_set<float>(),
+                                    .f64 = activation_grad_set<double>()};
 
 }  // namespace fastnn::cpu

@@ -1,4 +1,5 @@
-// Every activation's formula and derivative, once, over Vec<T, L>; used by `activation` and by ops that fuse it.
+// Every activation's formula and derivative, once, over Vec<T, L>; used by `activation` and by ops that fuse
+// it.
 #pragma once
 
 #include "cpu/simd.h"

@@ -1,5 +1,5 @@
-// dense and its gradients. Lanes: every weight is broadcast against vectors of samples, so any width runs at full
-// vector rate and weights need no packing. Rows: see gemm.h.
+// dense and its gradients. Lanes: every weight is broadcast against vectors of samples, so any width runs at
+// full vector rate and weights need no packing. Rows: see gemm.h.
 #include "ops/dense.h"
 
 #include "cpu/activation.h"
@@ -11,8 +11,8 @@ namespace {
 
 using Config = ops::DenseConfig;
 
-// out[j] = init[j] + sum_k w[k * k_stride + j * j_stride] * in[k] for J outputs and G groups of samples, where a
-// group's block of `in` is in_group elements after the last one's.
+// out[j] = init[j] + sum_k w[k * k_stride + j * j_stride] * in[k] for J outputs and G groups of samples,
+// where a group's block of `in` is in_group elements after the last one's.
 template <class T, int L, int J, int G>
 FASTNN_INLINE void lane_block(const T* in, int64_t in_group, int64_t k_count, const T* w, int64_t k_stride,
                               int64_t j_stride, const T* init, T* out, int64_t out_group) {
@@ -35,8 +35,8 @@ FASTNN_INLINE void lane_block(const T* in, int64_t in_group, int64_t k_count, co
 }
 
 template <class T, int L, int G>
-void lane_outputs(const T* in, int64_t in_group, int64_t k_count, const T* w, int64_t k_stride, int64_t j_stride,
-                  int64_t j_count, const T* bias, T* out, int64_t out_group) {
+void lane_outputs(const T* in, int64_t in_group, int64_t k_count, const T* w, int64_t k_stride,
+                  int64_t j_stride, int64_t j_count, const T* bias, T* out, int64_t out_group) {
   // As many accumulators as registers allow, beside the G inputs and a weight.
   constexpr int kMost = L == 1 ? 8 : (vector_registers == 32 ? 24 : 12) / G;
   int64_t j = 0;
@@ -52,8 +52,8 @@ void lane_outputs(const T* in, int64_t in_group, int64_t k_count, const T* w, in
 }
 
 template <class T, int L>
-void lane_product(const T* in, int64_t k_count, const T* w, int64_t k_stride, int64_t j_stride, int64_t j_count,
-                  const T* bias, T* out, int64_t groups, int64_t positions) {
+void lane_product(const T* in, int64_t k_count, const T* w, int64_t k_stride, int64_t j_stride,
+                  int64_t j_count, const T* bias, T* out, int64_t groups, int64_t positions) {
   for (int64_t p = 0; p < positions; ++p) {
     const T* x = in + p * k_count * L;
     T* y = out + p * j_count * L;
@@ -61,10 +61,12 @@ void lane_product(const T* in, int64_t k_count, const T* w, int64_t k_stride, in
     const int64_t out_group = positions * j_count * L;
     int64_t g = 0;
     for (; g + 2 <= groups; g += 2) {
-      lane_outputs<T, L, 2>(x + g * in_group, in_group, k_count, w, k_stride, j_stride, j_count, bias, y + g * out_group, out_group);
+      lane_outputs<T, L, 2>(x + g * in_group, in_group, k_count, w, k_stride, j_stride, j_count, bias,
+                            y + g * out_group, out_group);
     }
     if (g < groups) {
-      lane_outputs<T, L, 1>(x + g * in_group, in_group, k_count, w, k_stride, j_stride, j_count, bias, y + g * out_group, out_group);
+      lane_outputs<T, L, 1>(x + g * in_group, in_group, k_count, w, k_stride, j_stride, j_count, bias,
+                            y + g * out_group, out_group);
     }
   }
 }
@@ -75,9 +77,10 @@ struct Dense {
     const auto& c = call.configuration<Config>();
     const T* bias = c.has_bias ? call.in[2].as<T>() : nullptr;
     T* out = call.out[0].as<T>();
-    lane_product<T, L>(call.in[0].as<T>(), c.in, call.in[1].as<T>(), c.out, 1, c.out, bias, out, call.groups(L),
-                       c.positions);
-    // A pass over outputs that are still in the cache: 1/in of the work, and one product kernel for all activations.
+    lane_product<T, L>(call.in[0].as<T>(), c.in, call.in[1].as<T>(), c.out, 1, c.out, bias, out,
+                       call.groups(L), c.positions);
+    // A pass over outputs that are still in the cache: 1/in of the work, and one product kernel for all
+    // activations.
     apply_activation(c.activation, out, tile_elements<L>(call, call.out[0]));
   }
 };
@@ -86,8 +89,8 @@ template <class T, int L>
 struct DenseGradInput {
   static void run(const KernelCall& call) {
     const auto& c = call.configuration<Config>();
-    lane_product<T, L>(call.in[0].as<T>(), c.out, call.in[1].as<T>(), 1, c.out, c.in, nullptr, call.out[0].as<T>(),
-                       call.groups(L), c.positions);
+    lane_product<T, L>(call.in[0].as<T>(), c.out, call.in[1].as<T>(), 1, c.out, c.in, nullptr,
+                       call.out[0].as<T>(), call.groups(L), c.positions);
   }
 };
 
@@ -120,7 +123,8 @@ struct DenseGradKernelPartial {
           for (int64_t r = 0; r < rows; ++r) {
             for (int64_t k = 0; k < block_i; ++k) {
               const V b = load<V>(x + (r * c.in + i + k) * L);
-              for (int64_t j = 0; j < block_o; ++j) sum[k][j] = fma(b, load<V>(dy + (r * c.out + o + j) * L), sum[k][j]);
+              for (int64_t j = 0; j < block_o; ++j)
+                sum[k][j] = fma(b, load<V>(dy + (r * c.out + o + j) * L), sum[k][j]);
             }
           }
         }

@@ -1,7 +1,7 @@
 // Shared by kernel files: short names, and the usual ways to fill in a Kernel.
 //
-// A kernel is a template <class T, int L> over element type and lanes; Vec<T, 1> is T itself, so that the same
-// source is the plain reference (L == 1, rows) and the batch-lane kernel (L == vector_lanes<T>).
+// A kernel is a template <class T, int L> over element type and lanes; Vec<T, 1> is T itself, so that the
+// same source is the plain reference (L == 1, rows) and the batch-lane kernel (L == vector_lanes<T>).
 #pragma once
 
 #include "core/kernel.h"

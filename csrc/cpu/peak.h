@@ -5,7 +5,8 @@
 
 namespace fastnn::cpu {
 
-/// Runs `rounds` rounds of independent float32 multiply-adds on the calling thread; returns the operations done.
+/// Runs `rounds` rounds of independent float32 multiply-adds on the calling thread; returns the operations
+/// done.
 double run_multiply_adds(int64_t rounds);
 
 }  // namespace fastnn::cpu

@@ -53,7 +53,8 @@ struct BroadcastSamples {
       T* target = out.as<T>() + group * out.size * L;
       const int64_t valid = call.count - group * L;
       for (int64_t e = 0; e < out.size; ++e) {
-        const T value = in.dtype == DType::f64 ? static_cast<T>(in.as<double>()[e]) : static_cast<T>(in.as<float>()[e]);
+        const T value =
+            in.dtype == DType::f64 ? static_cast<T>(in.as<double>()[e]) : static_cast<T>(in.as<float>()[e]);
         for (int lane = 0; lane < L; ++lane) target[e * L + lane] = lane < valid ? value : T(0);
       }
     }

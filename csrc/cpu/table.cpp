@@ -3,8 +3,8 @@
 #include "cpu/combine.h"
 #include "cpu/gather.h"
 #include "cpu/kernels.h"
-#include "cpu/peak.h"
 #include "cpu/optimizer.h"
+#include "cpu/peak.h"
 #include "cpu/simd.h"
 
 namespace fastnn::cpu {

@@ -17,7 +17,8 @@ namespace {
 
 std::string library_folder() {
   Dl_info info;
-  if (dladdr(reinterpret_cast<const void*>(&current_isa), &info) == 0 || info.dli_fname == nullptr) return ".";
+  if (dladdr(reinterpret_cast<const void*>(&current_isa), &info) == 0 || info.dli_fname == nullptr)
+    return ".";
   const std::string path = info.dli_fname;
   const size_t slash = path.rfind('/');
   return slash == std::string::npos ? "." : path.substr(0, slash);
@@ -29,12 +30,15 @@ constexpr const char* kSuffix = ".dylib";
 constexpr const char* kSuffix = ".so";
 #endif
 
-std::string library_path(const std::string& isa) { return library_folder() + "/libfastnn_cpu_" + isa + kSuffix; }
+std::string library_path(const std::string& isa) {
+  return library_folder() + "/libfastnn_cpu_" + isa + kSuffix;
+}
 
 bool processor_runs([[maybe_unused]] const std::string& isa) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  const bool v2 = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("popcnt");
+  const bool v2 =
+      __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("popcnt");
   const bool v3 = v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                   __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
   const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

@@ -11,7 +11,9 @@
 namespace fastnn {
 
 Workspace::Workspace(std::shared_ptr<const Plan> plan, int threads)
-    : plan_(std::move(plan)), shared_(plan_->shared_bytes()), threads_(static_cast<size_t>(std::max(1, threads))) {
+    : plan_(std::move(plan)),
+      shared_(plan_->shared_bytes()),
+      threads_(static_cast<size_t>(std::max(1, threads))) {
   store_address_.assign(plan_->tensors().size(), nullptr);
   size_t views = 0;
   for (const Step& step : plan_->steps()) {
@@ -55,8 +57,9 @@ void Workspace::bind_sources(const BatchSource* sources) {
     if (augment == nullptr) continue;
     const Tensor& input = plan_->graph().at(plan_->graph().inputs()[i]);
     if (augment->size() != input.type.size()) {
-      throw_value("input '", input.name, "' of shape ", input.type.str(), " cannot be augmented as images of shape (",
-                  augment->height, ", ", augment->width, ", ", augment->channels, ")");
+      throw_value("input '", input.name, "' of shape ", input.type.str(),
+                  " cannot be augmented as images of shape (", augment->height, ", ", augment->width, ", ",
+                  augment->channels, ")");
     }
     bytes = std::max(bytes, kernel_table().augment_scratch(*augment));
   }
@@ -86,13 +89,14 @@ void Workspace::check_status() {
   if (code == Status::ok) return;
   const Status& found = status_;
   const Node& node = plan_->graph().nodes()[found.node];
-  const std::string where = text(node.name, " (op '", node.op->name, "'), sample ", found.sample, " of the batch");
+  const std::string where =
+      text(node.name, " (op '", node.op->name, "'), sample ", found.sample, " of the batch");
   const double value = found.value;
   const int64_t limit = found.limit;
   status_.code.store(Status::ok);
   if (code == Status::id_out_of_range) {
-    throw_value(where, ": got class or id ", static_cast<int64_t>(value), ", expected an integer from 0 to ", limit - 1,
-                "; check the labels or ids, or enlarge the layer");
+    throw_value(where, ": got class or id ", static_cast<int64_t>(value), ", expected an integer from 0 to ",
+                limit - 1, "; check the labels or ids, or enlarge the layer");
   }
   throw_runtime(where, ": non-finite value ", value);
 }
@@ -149,22 +153,25 @@ int64_t first_nonfinite(const std::byte* data, DType type, int64_t count) {
 
 }  // namespace
 
-void Workspace::look_for_nonfinite(const Step& step, const RunArguments& args, ThreadState& mine, int64_t first,
-                                   int64_t count) {
+void Workspace::look_for_nonfinite(const Step& step, const RunArguments& args, ThreadState& mine,
+                                   int64_t first, int64_t count) {
   for (int32_t id : step.out) {
     const PlanTensor& tensor = plan_->tensors()[static_cast<size_t>(id)];
     if (!is_floating(tensor.type.dtype) || step.kind == StepKind::partial) continue;
-    const std::byte* data = tensor.space == Space::tile ? mine.base[static_cast<size_t>(id)] : address(tensor, args, mine, first);
+    const std::byte* data =
+        tensor.space == Space::tile ? mine.base[static_cast<size_t>(id)] : address(tensor, args, mine, first);
     const int64_t lanes = tensor.lanes;
     const int64_t samples = tensor.type.batched ? (count + lanes - 1) / lanes * lanes : 1;
     const int64_t found = first_nonfinite(data, tensor.type.dtype, samples * tensor.type.size());
     if (found < 0) continue;
-    const double value = tensor.type.dtype == DType::f64 ? reinterpret_cast<const double*>(data)[found]
-                                                         : static_cast<double>(reinterpret_cast<const float*>(data)[found]);
-    const int64_t sample = tensor.type.batched ? found / (tensor.type.size() * lanes) * lanes + found % lanes : 0;
+    const double value = tensor.type.dtype == DType::f64
+                             ? reinterpret_cast<const double*>(data)[found]
+                             : static_cast<double>(reinterpret_cast<const float*>(data)[found]);
+    const int64_t sample =
+        tensor.type.batched ? found / (tensor.type.size() * lanes) * lanes + found % lanes : 0;
     const bool input = step.kind == StepKind::gather;
-    status_.report(Status::non_finite, input ? Status::kInputNode : static_cast<uint32_t>(step.node), first + sample,
-                   value, input ? step.node : 0);
+    status_.report(Status::non_finite, input ? Status::kInputNode : static_cast<uint32_t>(step.node),
+                   first + sample, value, input ? step.node : 0);
   }
 }
 
@@ -176,12 +183,14 @@ void Workspace::run_tile_step(const Step& step, size_t index, const RunArguments
     const PlanTensor& tensor = tensors[static_cast<size_t>(id)];
     const BatchSource& source = args.sources[step.node];
     const int64_t row_bytes = tensor.bytes_per_sample();
-    const bool in_place = tensor.space == Space::tile && step.lanes == 1 && args.rows == nullptr &&
-                          source.dtype == tensor.type.dtype && source.row_stride == row_bytes &&
-                          reinterpret_cast<uintptr_t>(source.data) % static_cast<uintptr_t>(dtype_size(source.dtype)) == 0 &&
-                          source.augment == nullptr;
+    const bool in_place =
+        tensor.space == Space::tile && step.lanes == 1 && args.rows == nullptr &&
+        source.dtype == tensor.type.dtype && source.row_stride == row_bytes &&
+        reinterpret_cast<uintptr_t>(source.data) % static_cast<uintptr_t>(dtype_size(source.dtype)) == 0 &&
+        source.augment == nullptr;
     if (in_place) {
-      mine.base[static_cast<size_t>(id)] = const_cast<std::byte*>(source.data) + (args.first_row + first) * row_bytes;
+      mine.base[static_cast<size_t>(id)] =
+          const_cast<std::byte*>(source.data) + (args.first_row + first) * row_bytes;
       if (args.find_nonfinite) look_for_nonfinite(step, args, mine, first, count);
       return;
     }
@@ -236,11 +245,13 @@ void Workspace::run_tile_step(const Step& step, size_t index, const RunArguments
   if (args.find_nonfinite) look_for_nonfinite(step, args, mine, first, count);
 }
 
-void Workspace::run_tiles(const Slot& slot, const RunArguments& args, int threads, ThreadState& mine, int thread) {
+void Workspace::run_tiles(const Slot& slot, const RunArguments& args, int threads, ThreadState& mine,
+                          int thread) {
   const int64_t tile = plan_->tile();
   const int64_t tiles = (args.samples + tile - 1) / tile;
   const int64_t shards = std::min(tiles, plan_->shards());
-  // Without sums over samples any thread may take any tile; with them, a shard's tiles stay together, in order.
+  // Without sums over samples any thread may take any tile; with them, a shard's tiles stay together, in
+  // order.
   const int64_t stride = slot.has_partials ? shards : tiles;
   for (int64_t shard = thread; shard < stride; shard += threads) {
     if (slot.has_partials) {
@@ -255,7 +266,8 @@ void Workspace::run_tiles(const Slot& slot, const RunArguments& args, int thread
       const int64_t first = t * tile;
       const int64_t count = std::min(tile, args.samples - first);
       for (int32_t s : slot.tile_steps) {
-        run_tile_step(plan_->steps()[static_cast<size_t>(s)], static_cast<size_t>(s), args, mine, first, count, shard);
+        run_tile_step(plan_->steps()[static_cast<size_t>(s)], static_cast<size_t>(s), args, mine, first,
+                      count, shard);
       }
     }
   }
@@ -284,8 +296,8 @@ void Workspace::combine(const Step& step, const RunArguments& args, int64_t begi
   }
 }
 
-void Workspace::run_whole_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine, int threads,
-                               int thread) {
+void Workspace::run_whole_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine,
+                               int threads, int thread) {
   const int64_t begin = step.units * thread / threads;
   const int64_t end = step.units * (thread + 1) / threads;
   if (begin >= end) return;
@@ -295,10 +307,12 @@ void Workspace::run_whole_step(const Step& step, size_t index, const RunArgument
   }
   View* views = mine.views.data() + first_view_[index];
   for (size_t i = 0; i < step.in.size(); ++i) {
-    if (step.in[i] >= 0) views[i].data = address(plan_->tensors()[static_cast<size_t>(step.in[i])], args, mine, 0);
+    if (step.in[i] >= 0)
+      views[i].data = address(plan_->tensors()[static_cast<size_t>(step.in[i])], args, mine, 0);
   }
   for (size_t o = 0; o < step.out.size(); ++o) {
-    views[step.in.size() + o].data = address(plan_->tensors()[static_cast<size_t>(step.out[o])], args, mine, 0);
+    views[step.in.size() + o].data =
+        address(plan_->tensors()[static_cast<size_t>(step.out[o])], args, mine, 0);
   }
   KernelCall call;
   fill_call(call, step, index, args, mine);
@@ -315,8 +329,8 @@ void execute(Workspace& workspace, const RunArguments& args, Team& team, int thr
   for (const Slot& slot : plan.slots()) {
     if (!slot.tile_steps.empty()) workspace.run_tiles(slot, args, team.size, mine, thread);
     for (int32_t s : slot.whole_steps) {
-      workspace.run_whole_step(plan.steps()[static_cast<size_t>(s)], static_cast<size_t>(s), args, mine, team.size,
-                               thread);
+      workspace.run_whole_step(plan.steps()[static_cast<size_t>(s)], static_cast<size_t>(s), args, mine,
+                               team.size, thread);
     }
     team.barrier.wait();
   }

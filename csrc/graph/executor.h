@@ -18,17 +18,18 @@ struct BatchSource {
   const std::byte* data = nullptr;
   int64_t row_stride = 0;  ///< bytes; 0 repeats one row for every sample
   DType dtype = DType::f32;
-  const AugmentConfig* augment = nullptr;  ///< random changes (core/augment.h), or null; must outlive the runs
+  const AugmentConfig* augment =
+      nullptr;           ///< random changes (core/augment.h), or null; must outlive the runs
   int64_t row_base = 0;  ///< number in the data set of the source's first row: random changes are keyed by it
 };
 
 /// One run: which samples, and where results go.
 struct RunArguments {
-  const BatchSource* sources = nullptr;    ///< one for each of the graph's inputs
-  const int64_t* rows = nullptr;           ///< row numbers of the batch's samples; null: first_row, first_row + 1, ...
+  const BatchSource* sources = nullptr;  ///< one for each of the graph's inputs
+  const int64_t* rows = nullptr;  ///< row numbers of the batch's samples; null: first_row, first_row + 1, ...
   int64_t first_row = 0;
-  int64_t samples = 0;                     ///< 1 .. plan.request().capacity
-  std::byte* const* externals = nullptr;   ///< [0] flat gradients, [1 ...] fetched batched outputs, in order
+  int64_t samples = 0;                    ///< 1 .. plan.request().capacity
+  std::byte* const* externals = nullptr;  ///< [0] flat gradients, [1 ...] fetched batched outputs, in order
   uint64_t seed = 0;
   uint64_t step = 0;
   uint64_t epoch = 0;
@@ -57,25 +58,28 @@ class FASTNN_API Workspace {
   friend FASTNN_API void execute(Workspace&, const RunArguments&, Team&, int);
 
   struct ThreadState {
-    Buffer memory;              // tile memory, then scratch
-    Buffer augment;             // scratch of gathers that augment
-    std::vector<View> views;    // operands of all steps, in order
+    Buffer memory;                 // tile memory, then scratch
+    Buffer augment;                // scratch of gathers that augment
+    std::vector<View> views;       // operands of all steps, in order
     std::vector<std::byte*> base;  // of each plan tensor, for the current tile
   };
   void run_tiles(const Slot& slot, const RunArguments& args, int threads, ThreadState& mine, int thread);
-  void run_tile_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine, int64_t first,
-                     int64_t count, int64_t shard);
-  void run_whole_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine, int threads,
-                      int thread);
-  void look_for_nonfinite(const Step& step, const RunArguments& args, ThreadState& mine, int64_t first, int64_t count);
+  void run_tile_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine,
+                     int64_t first, int64_t count, int64_t shard);
+  void run_whole_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine,
+                      int threads, int thread);
+  void look_for_nonfinite(const Step& step, const RunArguments& args, ThreadState& mine, int64_t first,
+                          int64_t count);
   void combine(const Step& step, const RunArguments& args, int64_t begin, int64_t end);
-  std::byte* address(const PlanTensor& asked, const RunArguments& args, ThreadState& mine, int64_t first) const;
-  void fill_call(KernelCall& call, const Step& step, size_t index, const RunArguments& args, ThreadState& mine) const;
+  std::byte* address(const PlanTensor& asked, const RunArguments& args, ThreadState& mine,
+                     int64_t first) const;
+  void fill_call(KernelCall& call, const Step& step, size_t index, const RunArguments& args,
+                 ThreadState& mine) const;
 
   std::shared_ptr<const Plan> plan_;
   Buffer shared_;
   std::vector<ThreadState> threads_;
-  std::vector<size_t> first_view_;  // of each step
+  std::vector<size_t> first_view_;         // of each step
   std::vector<std::byte*> store_address_;  // of each plan tensor in `store` space
   Status status_;
 };

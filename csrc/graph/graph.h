@@ -1,5 +1,5 @@
-// What to compute: a DAG of op nodes over typed tensors. Nodes are appended in topological order, so a graph can
-// have no cycle. Building is not thread-safe; a finished graph is only read.
+// What to compute: a DAG of op nodes over typed tensors. Nodes are appended in topological order, so a graph
+// can have no cycle. Building is not thread-safe; a finished graph is only read.
 #pragma once
 
 #include <memory>
@@ -17,8 +17,8 @@ struct Tensor {
   TensorType type;
   Role role = Role::value;
   std::string name;
-  int32_t node = -1;  ///< producer; -1 for inputs and parameters
-  int32_t output = 0;  ///< which of the producer's outputs
+  int32_t node = -1;             ///< producer; -1 for inputs and parameters
+  int32_t output = 0;            ///< which of the producer's outputs
   std::shared_ptr<Store> store;  ///< parameters and state: where they live
   int32_t entry = -1;
 };
@@ -48,7 +48,9 @@ class FASTNN_API Graph final : public GraphBuilder {
   const std::vector<Node>& nodes() const { return nodes_; }
   const std::vector<TensorId>& inputs() const { return inputs_; }
   /// Renames a tensor (used in messages).
-  void set_name(TensorId tensor, const std::string& name) { tensors_.at(static_cast<size_t>(tensor)).name = name; }
+  void set_name(TensorId tensor, const std::string& name) {
+    tensors_.at(static_cast<size_t>(tensor)).name = name;
+  }
 
  private:
   std::vector<Tensor> tensors_;
@@ -56,10 +58,11 @@ class FASTNN_API Graph final : public GraphBuilder {
   std::vector<TensorId> inputs_;
 };
 
-/// Adds the nodes that compute d(loss)/d(target) for each target and returns those tensors, in order (a target
-/// that the loss does not depend on gets kNoTensor). `loss` must be an unbatched scalar unless `seed`, the
-/// gradient with respect to it, is given.
-FASTNN_API std::vector<TensorId> add_gradients(Graph& graph, TensorId loss, const std::vector<TensorId>& targets,
+/// Adds the nodes that compute d(loss)/d(target) for each target and returns those tensors, in order (a
+/// target that the loss does not depend on gets kNoTensor). `loss` must be an unbatched scalar unless `seed`,
+/// the gradient with respect to it, is given.
+FASTNN_API std::vector<TensorId> add_gradients(Graph& graph, TensorId loss,
+                                               const std::vector<TensorId>& targets,
                                                TensorId seed = kNoTensor);
 
 }  // namespace fastnn

@@ -8,7 +8,8 @@ namespace fastnn {
 
 Plan::Plan(std::shared_ptr<const Graph> graph, PlanRequest request)
     : graph_(std::move(graph)), request_(std::move(request)) {
-  if (request_.capacity < 1) throw_value("a plan needs a capacity of at least one sample, got ", request_.capacity);
+  if (request_.capacity < 1)
+    throw_value("a plan needs a capacity of at least one sample, got ", request_.capacity);
   Planner(*this).run();
 }
 
@@ -40,8 +41,8 @@ std::string Plan::describe() const {
           continue;
         }
         const PlanTensor& tensor = tensors_[static_cast<size_t>(id)];
-        out << " %" << id << tensor.type.str() << ":" << tensor.lanes << "@" << kSpaces[static_cast<int>(tensor.space)]
-            << "+" << tensor.offset;
+        out << " %" << id << tensor.type.str() << ":" << tensor.lanes << "@"
+            << kSpaces[static_cast<int>(tensor.space)] << "+" << tensor.offset;
       }
       if (list == &step.in) out << " ) -> (";
     }

@@ -7,8 +7,8 @@ namespace fastnn {
 
 namespace {
 
-// Tile memory should stay in the second-level cache; most processors that people own have 1 MiB or more a core.
-// A constant, so that the tile (and with it the order of sums) does not depend on the machine.
+// Tile memory should stay in the second-level cache; most processors that people own have 1 MiB or more a
+// core. A constant, so that the tile (and with it the order of sums) does not depend on the machine.
 constexpr int64_t kTileBudget = 768 * 1024;
 constexpr int64_t kLargestTile = 64;
 constexpr int64_t kMostShards = 16;
@@ -88,7 +88,8 @@ int64_t Planner::layout_tile(int64_t tile) {
         PlanTensor& tensor = plan_.tensors_[static_cast<size_t>(id)];
         if (tensor.space != Space::tile) continue;
         const int64_t samples = (tile + tensor.lanes - 1) / tensor.lanes * tensor.lanes;
-        intervals.push_back({samples * tensor.bytes_per_sample() + kAlignment, s, std::max(s, tensor.last_use), &tensor.offset});
+        intervals.push_back({samples * tensor.bytes_per_sample() + kAlignment, s,
+                             std::max(s, tensor.last_use), &tensor.offset});
       }
     }
     most = std::max(most, pack_intervals(intervals));
@@ -146,8 +147,10 @@ void Planner::assign_shared() {
   const int64_t capacity = (plan_.request_.capacity + plan_.tile_ - 1) / plan_.tile_ * plan_.tile_;
   for (PlanTensor& tensor : plan_.tensors_) {
     if (tensor.space != Space::batch) continue;
-    const int64_t end = tensor.last_use >= 0 ? plan_.steps_[static_cast<size_t>(tensor.last_use)].slot : tensor.slot;
-    intervals.push_back({capacity * tensor.bytes_per_sample() + kAlignment, tensor.slot, end, &tensor.offset});
+    const int64_t end =
+        tensor.last_use >= 0 ? plan_.steps_[static_cast<size_t>(tensor.last_use)].slot : tensor.slot;
+    intervals.push_back(
+        {capacity * tensor.bytes_per_sample() + kAlignment, tensor.slot, end, &tensor.offset});
   }
   const int64_t batch_bytes = pack_intervals(intervals);
   for (PlanTensor& tensor : plan_.tensors_) {

@@ -26,7 +26,9 @@ class FASTNN_API Store {
   int32_t add(const std::string& name, const Shape& shape, DType dtype, bool is_state = false);
   int32_t find(const std::string& name) const;  ///< -1 if there is none
   const std::vector<Entry>& entries() const { return entries_; }
-  std::byte* data(int32_t entry) const { return buffer_.data() + entries_[static_cast<size_t>(entry)].offset; }
+  std::byte* data(int32_t entry) const {
+    return buffer_.data() + entries_[static_cast<size_t>(entry)].offset;
+  }
 
   uint64_t version() const { return version_; }
   void touch() { ++version_; }  ///< to be called after any write

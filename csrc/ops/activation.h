@@ -1,6 +1,6 @@
 // activation(x; kind, alpha) -> f(x), elementwise.   activation_grad(dy, x, y; kind, alpha) -> dy * f'(x).
-// Kinds whose derivative follows from the output alone take y and no x, so that x need not be kept; the others
-// take x and no y. Parametrised kinds read `alpha`.
+// Kinds whose derivative follows from the output alone take y and no x, so that x need not be kept; the
+// others take x and no y. Parametrised kinds read `alpha`.
 #pragma once
 
 #include <array>
@@ -13,12 +13,12 @@ namespace fastnn::ops {
 enum class ActivationKind : int32_t {
   linear,
   relu,
-  leaky_relu,    // x < 0: alpha x
-  elu,           // x < 0: alpha (exp x - 1)
+  leaky_relu,  // x < 0: alpha x
+  elu,         // x < 0: alpha (exp x - 1)
   selu,
-  celu,          // x < 0: alpha (exp(x / alpha) - 1)
-  gelu,          // x Phi(x), by erf
-  gelu_tanh,     // the tanh form
+  celu,       // x < 0: alpha (exp(x / alpha) - 1)
+  gelu,       // x Phi(x), by erf
+  gelu_tanh,  // the tanh form
   silu,
   mish,
   sigmoid,
@@ -31,13 +31,14 @@ enum class ActivationKind : int32_t {
 };
 
 inline constexpr std::array<std::string_view, static_cast<size_t>(ActivationKind::count)> kActivationNames{
-    "linear", "relu", "leaky_relu", "elu", "selu", "celu", "gelu", "gelu_tanh",
-    "silu", "mish", "sigmoid", "hard_sigmoid", "tanh", "softplus", "softsign", "exponential"};
+    "linear", "relu", "leaky_relu", "elu",          "selu", "celu",     "gelu",     "gelu_tanh",
+    "silu",   "mish", "sigmoid",    "hard_sigmoid", "tanh", "softplus", "softsign", "exponential"};
 
 /// Does the derivative follow from the output?
 constexpr bool derivative_from_output(ActivationKind kind) {
-  return kind == ActivationKind::relu || kind == ActivationKind::leaky_relu || kind == ActivationKind::sigmoid ||
-         kind == ActivationKind::tanh || kind == ActivationKind::exponential || kind == ActivationKind::linear;
+  return kind == ActivationKind::relu || kind == ActivationKind::leaky_relu ||
+         kind == ActivationKind::sigmoid || kind == ActivationKind::tanh ||
+         kind == ActivationKind::exponential || kind == ActivationKind::linear;
 }
 
 struct ActivationConfig {
@@ -68,16 +69,17 @@ inline const Op activation{
           }
           c.out = {c.in[0]};
         },
-    .configure = [](const NodeInfo& n) { return make_configuration(activation_config("activation", n.attributes)); },
+    .configure =
+        [](const NodeInfo& n) { return make_configuration(activation_config("activation", n.attributes)); },
     .gradient =
         [](GradientContext& g) {
           const ActivationKind kind = activation_kind(g.node, g.attributes.str("kind", "linear"));
           if (kind == ActivationKind::linear) return std::vector<TensorId>{g.out_gradients[0]};
           const bool from_output = derivative_from_output(kind);
-          return std::vector<TensorId>{g.add("activation_grad",
-                                             {g.out_gradients[0], from_output ? kNoTensor : g.in[0],
-                                              from_output ? g.out[0] : kNoTensor},
-                                             g.attributes)};
+          return std::vector<TensorId>{g.add(
+              "activation_grad",
+              {g.out_gradients[0], from_output ? kNoTensor : g.in[0], from_output ? g.out[0] : kNoTensor},
+              g.attributes)};
         },
     .in_place = true,
 };
@@ -89,7 +91,10 @@ inline const Op activation_grad{
           c.expect_inputs(3, 3);
           c.out = {c.in[0]};
         },
-    .configure = [](const NodeInfo& n) { return make_configuration(activation_config("activation_grad", n.attributes)); },
+    .configure =
+        [](const NodeInfo& n) {
+          return make_configuration(activation_config("activation_grad", n.attributes));
+        },
     .in_place = true,
 };
 

@@ -15,9 +15,11 @@ inline const Op fill{
     .infer =
         [](InferContext& c) {
           c.expect_inputs(0, 0);
-          c.out = {{dtype_from_name(c.attributes.str("dtype", "float32")), c.attributes.integers("shape", {}), false}};
+          c.out = {{dtype_from_name(c.attributes.str("dtype", "float32")), c.attributes.integers("shape", {}),
+                    false}};
         },
-    .configure = [](const NodeInfo& n) { return make_configuration(FillConfig{n.attributes.real("value", 0.0)}); },
+    .configure =
+        [](const NodeInfo& n) { return make_configuration(FillConfig{n.attributes.real("value", 0.0)}); },
     .gradient = [](GradientContext&) { return std::vector<TensorId>{}; },
 };
 

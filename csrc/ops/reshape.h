@@ -1,5 +1,5 @@
-// reshape(x) -> the same elements, in C order, under new per-sample dims. Attribute: shape (one -1 is worked out).
-// Costs nothing: elements keep their order in both layouts.
+// reshape(x) -> the same elements, in C order, under new per-sample dims. Attribute: shape (one -1 is worked
+// out). Costs nothing: elements keep their order in both layouts.
 #pragma once
 
 #include "ops/op.h"
@@ -18,7 +18,8 @@ inline const Op reshape{
             if (extent == -1 && unknown == nullptr) {
               unknown = &extent;
             } else if (extent < 1) {
-              throw_value(c.node, ": target shape ", shape_text(shape, true), " needs extents of at least 1 and at most one -1");
+              throw_value(c.node, ": target shape ", shape_text(shape, true),
+                          " needs extents of at least 1 and at most one -1");
             } else {
               known *= extent;
             }

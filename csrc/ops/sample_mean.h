@@ -12,7 +12,8 @@ inline const Op sample_mean{
     .infer =
         [](InferContext& c) {
           c.expect_inputs(1, 1);
-          if (!is_floating(c.in[0].dtype)) throw_type(c.node, ": mean over samples needs floating point, got ", dtype_name(c.in[0].dtype));
+          if (!is_floating(c.in[0].dtype))
+            throw_type(c.node, ": mean over samples needs floating point, got ", dtype_name(c.in[0].dtype));
           c.out = {{DType::f64, c.in[0].dims, false}};
         },
     .gradient =

@@ -1,5 +1,5 @@
-// sample_sum(x) -> sum over the batch's samples, (None, ...) -> (...), in x's dtype, or float64 with attribute
-// dtype="float64". broadcast_samples(v; like x) -> v for every sample of the batch, its gradient.
+// sample_sum(x) -> sum over the batch's samples, (None, ...) -> (...), in x's dtype, or float64 with
+// attribute dtype="float64". broadcast_samples(v; like x) -> v for every sample of the batch, its gradient.
 #pragma once
 
 #include "ops/op.h"
@@ -12,9 +12,11 @@ inline const Op sample_sum{
     .infer =
         [](InferContext& c) {
           c.expect_inputs(1, 1);
-          if (!is_floating(c.in[0].dtype)) throw_type(c.node, ": sum over samples needs floating point, got ", dtype_name(c.in[0].dtype));
-          c.out = {{c.attributes.has("dtype") ? dtype_from_name(c.attributes.str("dtype", "")) : c.in[0].dtype,
-                    c.in[0].dims, false}};
+          if (!is_floating(c.in[0].dtype))
+            throw_type(c.node, ": sum over samples needs floating point, got ", dtype_name(c.in[0].dtype));
+          c.out = {
+              {c.attributes.has("dtype") ? dtype_from_name(c.attributes.str("dtype", "")) : c.in[0].dtype,
+               c.in[0].dims, false}};
           if (c.out[0].dtype != DType::f64 && c.out[0].dtype != c.in[0].dtype) {
             throw_type(c.node, ": sample_sum gives float64 or its input's dtype");
           }
@@ -39,7 +41,8 @@ inline const Op broadcast_samples{
     .gradient =
         [](GradientContext& g) {
           return std::vector<TensorId>{
-              g.add("sample_sum", {g.out_gradients[0]}, {{"dtype", std::string(dtype_name(g.graph.type(g.in[0]).dtype))}}),
+              g.add("sample_sum", {g.out_gradients[0]},
+                    {{"dtype", std::string(dtype_name(g.graph.type(g.in[0]).dtype))}}),
               kNoTensor};
         },
 };

@@ -35,11 +35,13 @@ std::vector<int64_t> shuffled_rows(int64_t count, uint64_t seed, uint64_t epoch)
 Trainer::Trainer(TrainerSpec spec) : spec_(std::move(spec)) {
   const TensorType& loss = spec_.graph->type(spec_.loss);
   if (loss.batched || loss.size() != 1 || loss.dtype != DType::f64) {
-    throw_value("the loss must be an unbatched float64 scalar, got ", dtype_name(loss.dtype), " ", loss.str());
+    throw_value("the loss must be an unbatched float64 scalar, got ", dtype_name(loss.dtype), " ",
+                loss.str());
   }
   for (TensorId id : spec_.accumulators) {
     const TensorType& type = spec_.graph->type(id);
-    if (type.batched || type.dtype != DType::f64) throw_value("accumulators must be unbatched float64 tensors");
+    if (type.batched || type.dtype != DType::f64)
+      throw_value("accumulators must be unbatched float64 tensors");
   }
   for (const auto& [state, value] : spec_.assignments) {
     if (spec_.graph->at(state).role != Role::parameter) throw_value("only state of a store can be assigned");
@@ -52,8 +54,8 @@ Trainer::Trainer(TrainerSpec spec) : spec_(std::move(spec)) {
   if (spec_.optimizer != nullptr && !spec_.constraints.empty()) {
     PlanRequest request;
     for (const auto& [parameter, value] : spec_.constraints) request.fetch.push_back(value);
-    constraint_workspace_ =
-        std::make_unique<Workspace>(std::make_shared<const Plan>(spec_.constraint_graph, request), num_threads());
+    constraint_workspace_ = std::make_unique<Workspace>(
+        std::make_shared<const Plan>(spec_.constraint_graph, request), num_threads());
   }
 }
 
@@ -112,12 +114,14 @@ void Trainer::explain_nonfinite(Prepared& use, RunArguments args, uint64_t epoch
   Status& status = use.workspace->status();
   if (status.code.load() == Status::non_finite) {
     if (status.node == Status::kInputNode) {
-      where = text(": input '", spec_.graph->at(spec_.graph->inputs()[static_cast<size_t>(status.limit)]).name, "' holds ",
-                   status.value, " in sample ", status.sample, " of the batch. Clean the data");
+      where =
+          text(": input '", spec_.graph->at(spec_.graph->inputs()[static_cast<size_t>(status.limit)]).name,
+               "' holds ", status.value, " in sample ", status.sample, " of the batch. Clean the data");
     } else {
       const Node& node = spec_.graph->nodes()[status.node];
       where = text(": the first output that is not finite is that of '", node.name, "' (op '", node.op->name,
-                   "'), sample ", status.sample, " of the batch. Lower the learning rate, clip the gradients, or check the data");
+                   "'), sample ", status.sample,
+                   " of the batch. Lower the learning rate, clip the gradients, or check the data");
     }
   }
   status.code.store(Status::ok);
@@ -133,7 +137,8 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
   Optimizer* optimizer = spec_.optimizer.get();
   if (optimizer != nullptr && args.learning_rates.empty()) throw_value("no learning rates were given");
   const int64_t batch_size = std::min(args.batch_size, args.samples);
-  int64_t steps = args.drop_remainder ? args.samples / batch_size : (args.samples + batch_size - 1) / batch_size;
+  int64_t steps =
+      args.drop_remainder ? args.samples / batch_size : (args.samples + batch_size - 1) / batch_size;
   if (args.max_steps > 0) steps = std::min(steps, args.max_steps);
 
   std::vector<int64_t> shuffled;
@@ -159,7 +164,7 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
   const auto* loss_value = reinterpret_cast<const double*>(workspace.value(use.plan->fetched(0)));
   double loss_sum = 0;
   std::atomic<bool> stop{false};
-  bool failed = false;       // the same decision in every thread: all read it from the workspace after a barrier
+  bool failed = false;  // the same decision in every thread: all read it from the workspace after a barrier
   std::exception_ptr failure;
   int64_t failed_step = -1;
   auto last_report = std::chrono::steady_clock::now();

@@ -1,5 +1,6 @@
-// The training loop: gather a batch, run the plan, look at the loss, update, assign state. Whole epochs run without
-// coming back to the caller, in one long-lived parallel region; after the first step nothing is allocated.
+// The training loop: gather a batch, run the plan, look at the loss, update, assign state. Whole epochs run
+// without coming back to the caller, in one long-lived parallel region; after the first step nothing is
+// allocated.
 #pragma once
 
 #include <functional>
@@ -16,12 +17,13 @@ namespace fastnn {
 /// What a loop computes in each step. Without an optimizer it evaluates: no gradients, no update, no state.
 struct TrainerSpec {
   std::shared_ptr<const Graph> graph;
-  TensorId loss = kNoTensor;            ///< unbatched float64 scalar
-  std::vector<TensorId> accumulators;   ///< unbatched float64 tensors, added up over the steps (metrics)
-  std::vector<TensorId> gradients;      ///< one for each of the optimizer's parameters; kNoTensor: zero
+  TensorId loss = kNoTensor;           ///< unbatched float64 scalar
+  std::vector<TensorId> accumulators;  ///< unbatched float64 tensors, added up over the steps (metrics)
+  std::vector<TensorId> gradients;     ///< one for each of the optimizer's parameters; kNoTensor: zero
   std::vector<std::pair<TensorId, TensorId>> assignments;  ///< (state, its new value), done at a step's end
   std::shared_ptr<Optimizer> optimizer;
-  /// Weight constraints: (parameter, constrained value), both tensors of `constraint_graph`, applied after updates.
+  /// Weight constraints: (parameter, constrained value), both tensors of `constraint_graph`, applied after
+  /// updates.
   std::shared_ptr<const Graph> constraint_graph;
   std::vector<std::pair<TensorId, TensorId>> constraints;
 };
@@ -29,7 +31,7 @@ struct TrainerSpec {
 enum class OnNonFinite { raise, warn, ignore };
 
 struct EpochResult {
-  double loss = 0;                          ///< mean over samples
+  double loss = 0;  ///< mean over samples
   std::vector<std::vector<double>> accumulators;
   int64_t steps = 0;
   int64_t samples = 0;
@@ -38,20 +40,20 @@ struct EpochResult {
 };
 
 struct EpochArguments {
-  std::vector<BatchSource> sources;        ///< one for each of the graph's inputs
-  int64_t samples = 0;                     ///< rows of the sources
+  std::vector<BatchSource> sources;  ///< one for each of the graph's inputs
+  int64_t samples = 0;               ///< rows of the sources
   int64_t batch_size = 32;
-  int64_t max_steps = 0;                   ///< stop after that many steps; 0: all rows once
-  bool shuffle = false;                    ///< by Philox, keyed by seed and epoch
-  const int64_t* order = nullptr;          ///< `samples` row numbers to take in this order, instead of shuffling
+  int64_t max_steps = 0;           ///< stop after that many steps; 0: all rows once
+  bool shuffle = false;            ///< by Philox, keyed by seed and epoch
+  const int64_t* order = nullptr;  ///< `samples` row numbers to take in this order, instead of shuffling
   bool drop_remainder = false;
-  std::vector<double> learning_rates;      ///< one a step (the last one holds on)
+  std::vector<double> learning_rates;  ///< one a step (the last one holds on)
   uint64_t seed = 0;
   uint64_t epoch = 0;
-  uint64_t first_step = 0;                 ///< of the whole training so far, for random numbers
+  uint64_t first_step = 0;  ///< of the whole training so far, for random numbers
   OnNonFinite on_nonfinite = OnNonFinite::raise;
-  /// Called by the calling thread at most every `interval` seconds, with what there is so far; false stops after
-  /// the current step.
+  /// Called by the calling thread at most every `interval` seconds, with what there is so far; false stops
+  /// after the current step.
   std::function<bool(const EpochResult&)> progress;
   double interval = 0.1;
   /// May change the flat gradients (see Optimizer::flat_offset) between reduction and update.
@@ -82,7 +84,8 @@ class FASTNN_API Trainer {
   };
   Prepared& prepared(int64_t capacity, int threads);
   void assign_state(const Workspace& workspace, size_t first_fetched);
-  [[noreturn]] void explain_nonfinite(Prepared& use, RunArguments args, uint64_t epoch, int64_t step, double loss);
+  [[noreturn]] void explain_nonfinite(Prepared& use, RunArguments args, uint64_t epoch, int64_t step,
+                                      double loss);
 
   TrainerSpec spec_;
   std::list<Prepared> plans_;  // most recently used first
