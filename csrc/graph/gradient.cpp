@@ -8,13 +8,17 @@ namespace fastnn {
 std::vector<TensorId> add_gradients(Graph& graph, TensorId loss, const std::vector<TensorId>& targets,
                                     TensorId seed) {
   const TensorType loss_type = graph.type(loss);
-  if (!is_floating(loss_type.dtype)) throw_type("cannot differentiate a tensor of dtype ", dtype_name(loss_type.dtype));
+  if (!is_floating(loss_type.dtype))
+    throw_type("cannot differentiate a tensor of dtype ", dtype_name(loss_type.dtype));
   if (seed == kNoTensor) {
     if (loss_type.batched || loss_type.size() != 1) {
-      throw_value("gradients need a scalar loss, got shape ", loss_type.str(), "; reduce it or give its gradient");
+      throw_value("gradients need a scalar loss, got shape ", loss_type.str(),
+                  "; reduce it or give its gradient");
     }
-    seed = graph.add("fill", {}, {{"value", 1.0}, {"shape", loss_type.dims}, {"dtype", std::string(dtype_name(loss_type.dtype))}},
-                     "gradient")[0];
+    seed = graph.add(
+        "fill", {},
+        {{"value", 1.0}, {"shape", loss_type.dims}, {"dtype", std::string(dtype_name(loss_type.dtype))}},
+        "gradient")[0];
   } else if (graph.type(seed).dims != loss_type.dims || graph.type(seed).batched != loss_type.batched) {
     throw_value("the gradient's seed has shape ", graph.type(seed).str(), ", expected ", loss_type.str());
   } else if (loss_type.batched) {
@@ -34,8 +38,9 @@ std::vector<TensorId> add_gradients(Graph& graph, TensorId loss, const std::vect
   const int32_t last = graph.at(loss).node;
   for (int32_t n = 0; n <= last; ++n) {
     const Node& node = graph.nodes()[static_cast<size_t>(n)];
-    const bool reached = std::any_of(node.in.begin(), node.in.end(),
-                                     [&](TensorId id) { return id != kNoTensor && needed[static_cast<size_t>(id)]; });
+    const bool reached = std::any_of(node.in.begin(), node.in.end(), [&](TensorId id) {
+      return id != kNoTensor && needed[static_cast<size_t>(id)];
+    });
     if (!reached) continue;
     for (TensorId id : node.out) needed[static_cast<size_t>(id)] = 1;
   }
@@ -55,19 +60,20 @@ std::vector<TensorId> add_gradients(Graph& graph, TensorId loss, const std::vect
     if (!reaches_loss || !reached) continue;
     std::vector<bool> wanted;
     for (TensorId id : node.in) {
-      wanted.push_back(id != kNoTensor && needed[static_cast<size_t>(id)] && is_floating(graph.type(id).dtype));
+      wanted.push_back(id != kNoTensor && needed[static_cast<size_t>(id)] &&
+                       is_floating(graph.type(id).dtype));
     }
     if (std::none_of(wanted.begin(), wanted.end(), [](bool w) { return w; })) continue;
     if (node.op->gradient == nullptr) {
       throw_value(node.name, ": op '", node.op->name, "' has no gradient rule, but the loss depends on it");
     }
-    GradientContext context{graph, node.name, node.attributes, node.in, node.out, out_gradients, wanted};
+    GradientContext context{graph, node.name, n, node.attributes, node.in, node.out, out_gradients, wanted};
     const std::vector<TensorId> in_gradients = node.op->gradient(context);
     for (size_t i = 0; i < node.in.size() && i < in_gradients.size(); ++i) {
       if (!wanted[i] || in_gradients[i] == kNoTensor) continue;
       TensorId& total = gradients[static_cast<size_t>(node.in[i])];
-      total = total == kNoTensor ? in_gradients[i]
-                                 : graph.add("add", {total, in_gradients[i]}, {}, node.name)[0];
+      total =
+          total == kNoTensor ? in_gradients[i] : graph.add("add", {total, in_gradients[i]}, {}, node.name)[0];
     }
   }
   std::vector<TensorId> result;

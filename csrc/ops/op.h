@@ -52,6 +52,7 @@ class GraphBuilder {
 struct GradientContext {
   GraphBuilder& graph;
   const std::string& node;
+  int32_t number;  ///< the node's place in the graph: its key for random numbers
   const Attributes& attributes;
   const std::vector<TensorId>& in;
   const std::vector<TensorId>& out;
