@@ -40,7 +40,7 @@ std::shared_ptr<const Plan> Function::plan(int64_t capacity) { return cached(cap
 
 void Function::run(const std::vector<BatchSource>& sources, int64_t samples, int64_t batch_size,
                    const std::vector<std::byte*>& outputs, uint64_t seed, uint64_t step, int threads) {
-  const int64_t capacity = batch_size <= 0 ? samples : std::min(batch_size, samples);
+  const int64_t capacity = batch_size <= 0 ? samples : batch_size;
   const Cached use = cached(capacity);
   if (threads <= 0) threads = useful_threads(use.plan->flops(capacity), false);
   std::unique_ptr<Workspace> workspace = use.pool->lease(threads);

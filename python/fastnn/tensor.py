@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -135,7 +136,10 @@ def apply_all(
             raise ValueError(f"{name}: input {tensor.name!r} of op '{op}' belongs to another graph")
         ids.append(tensor.id)
     made = context.graph.add(op, ids, {k: v for k, v in (attributes or {}).items() if v is not None}, name)
-    return tuple(graph_tensor(context.graph, number, name) for number in made)
+    outputs = tuple(graph_tensor(context.graph, number, name) for number in made)
+    for tensor in outputs:
+        context.largest = max(context.largest, math.prod(n for n in tensor.shape if n is not None))
+    return outputs
 
 
 def apply(

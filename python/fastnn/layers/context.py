@@ -34,6 +34,8 @@ class BuildContext:
         State and the value that it takes at the end of a training step.
     penalties : list of Tensor
         float64 scalars to be added to the loss: regularizers of weights and activations.
+    largest : int
+        Elements in a sample of the largest tensor.
     """
 
     def __init__(self, graph: _core.Graph | None = None, training: bool = False) -> None:
@@ -44,6 +46,7 @@ class BuildContext:
         self.weights: list[tuple[Weight, Tensor]] = []
         self.updates: list[tuple[Weight, Tensor]] = []
         self.penalties: list[Tensor] = []
+        self.largest = 1
         self._scopes: list[str] = []
         self._used: dict[int, Tensor] = {}
 

@@ -24,7 +24,8 @@ from fastnn.tensor import Shape
 Array = npt.NDArray[Any]
 Runs = Iterator[tuple[Callable[[], list[Array]], int]]
 
-_DEFAULT_BATCH = 1024
+_LARGEST_BATCH = 4096
+_LARGEST_TENSOR = 2**24  # elements in a tensor of a batch whose size was not asked for
 _LONGEST_RUN = 0.1  # seconds between looks at the keyboard and the progress bar
 
 
@@ -52,7 +53,7 @@ class Model(Trainable, Differentiable, Layer):
     def __init__(self, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.structure_version = 0
-        self._prediction: tuple[int, _core.Function] | None = None
+        self._prediction: tuple[int, _core.Function, int] | None = None
 
     # Structure -----------------------------------------------------------------------------------
 
@@ -179,13 +180,22 @@ class Model(Trainable, Differentiable, Layer):
         (shape,) = self.input_shapes()
         return [data_adapter.match_shape(array, shape, self.label, "x")]
 
-    def _prediction_function(self) -> _core.Function:
+    def _prediction_function(self) -> tuple[_core.Function, int]:
+        """Return the function and a batch size that suits it."""
         with self._lock:
             if self._prediction is None or self._prediction[0] != self.structure_version:
                 context = self.trace(training=False)
                 function = _core.Function(context.graph, [t.id for t in context.outputs])
-                self._prediction = (self.structure_version, function)
-            return self._prediction[1]
+                batch = min(max(_LARGEST_TENSOR // context.largest, 32), _LARGEST_BATCH)
+                self._prediction = (self.structure_version, function, batch)
+            return self._prediction[1:]
+
+    def _run(self, arrays: list[Array], batch_size: int | None = None) -> list[Array]:
+        """Return the outputs for all rows."""
+        function, suited = self._prediction_function()
+        # Every batch size has a plan of its own: rounding up keeps them few when the number of rows varies.
+        rounded = 1 << (len(arrays[0]) - 1).bit_length()
+        return function.run(arrays, min(batch_size or suited, rounded))
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for one batch, computed at once.
@@ -199,7 +209,7 @@ class Model(Trainable, Differentiable, Layer):
         numpy.ndarray
         """
         arrays = self._input_arrays(x)
-        return _single(self._prediction_function().run(arrays))
+        return _single(self._run(arrays, len(arrays[0])))
 
     def predict(
         self,
@@ -248,7 +258,7 @@ class Model(Trainable, Differentiable, Layer):
             runs = self._runs_over_batches(x, steps)
         else:
             arrays = self._input_arrays(x)
-            size = min(batch_size or _DEFAULT_BATCH, len(arrays[0]))
+            size = batch_size or self._prediction_function()[1]
             if steps is not None:
                 arrays = [a[: steps * size] for a in arrays]
             total = -(-len(arrays[0]) // size)
@@ -277,13 +287,12 @@ class Model(Trainable, Differentiable, Layer):
 
     def _runs_over_arrays(self, arrays: list[Array], size: int, single: bool) -> Runs:
         """Yield runs over ever more batches at once, as long as they take next to no time."""
-        function = self._prediction_function()
         first, count, samples = 0, 1, len(arrays[0])
         while first < samples:
             last = min(first + count * size, samples)
             rows = [a[first:last] for a in arrays]
             began = time.perf_counter()
-            yield (lambda rows=rows: function.run(rows, size)), -(-(last - first) // size)  # type: ignore[misc]
+            yield (lambda rows=rows: self._run(rows, size)), -(-(last - first) // size)  # type: ignore[misc]
             took = time.perf_counter() - began
             if not single and took < _LONGEST_RUN / 2:
                 count *= 4 if took < _LONGEST_RUN / 8 else 2
@@ -294,7 +303,7 @@ class Model(Trainable, Differentiable, Layer):
             if steps is not None and number >= steps:
                 return
             arrays = self._input_arrays(data_adapter.split_batch(batch, f"{self.label}: x")[0])
-            yield (lambda arrays=arrays: self._prediction_function().run(arrays)), 1  # type: ignore[misc]
+            yield (lambda arrays=arrays: self._run(arrays)), 1  # type: ignore[misc]
 
 
 def _single(values: list[Array]) -> Any:
