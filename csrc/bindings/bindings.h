@@ -11,6 +11,7 @@ void bind_batcher(pybind11::module_& module);
 void bind_graph(pybind11::module_& module);
 void bind_function(pybind11::module_& module);
 void bind_optimizer(pybind11::module_& module);
+void bind_random(pybind11::module_& module);
 void bind_schedules(pybind11::module_& module);
 void bind_trainer(pybind11::module_& module);
 void bind_runtime(pybind11::module_& module);

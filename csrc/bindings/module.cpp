@@ -20,6 +20,7 @@ PYBIND11_MODULE(_core, module) {
   fastnn::bindings::bind_graph(module);
   fastnn::bindings::bind_function(module);
   fastnn::bindings::bind_optimizer(module);
+  fastnn::bindings::bind_random(module);
   fastnn::bindings::bind_schedules(module);
   fastnn::bindings::bind_trainer(module);
   fastnn::bindings::bind_batcher(module);

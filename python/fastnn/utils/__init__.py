@@ -1,4 +1,4 @@
-"""Preparing data: labels to one-hot, scaling fitted on the training part, splitting.
+"""Preparing data: labels to one-hot, scaling fitted on the training part, splitting; seeding.
 
 Examples
 --------
@@ -13,12 +13,14 @@ Examples
 
 from ._labels import to_categorical
 from ._scaling import MinMaxScaler, StandardScaler, normalize
+from ._seeding import set_random_seed
 from ._splitting import train_val_test_indices, train_val_test_split
 
 __all__ = [
     "MinMaxScaler",
     "StandardScaler",
     "normalize",
+    "set_random_seed",
     "to_categorical",
     "train_val_test_indices",
     "train_val_test_split",
