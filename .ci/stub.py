@@ -18,7 +18,7 @@ PATCHES = [
     (r"(?<=[:>] )list\b(?!\[)", "list[typing.Any]"),
     (r"(?<=[:>] )tuple\b(?!\[)", "tuple[typing.Any, ...]"),
     (r"^(\w+: (?:str|int|float|bool)) = .*$", r"\1"),
-    (r"^import numpy$", "import numpy\nimport numpy.typing"),
+    (r"^import numpy$(?!\nimport numpy\.typing$)", "import numpy\nimport numpy.typing"),
 ]
 
 

@@ -15,9 +15,9 @@ py::list run_function(Function& function, const std::vector<py::array>& inputs, 
   if (inputs.size() != graph.inputs().size()) {
     throw_value("expected ", graph.inputs().size(), " input arrays, got ", inputs.size());
   }
-  if (inputs.empty()) throw_value("a function needs at least one batched input");
   std::vector<BatchSource> sources;
-  const int64_t samples = inputs[0].ndim() > 0 ? inputs[0].shape(0) : 0;
+  int64_t samples = 1;  // without inputs: a function of parameters
+  if (!inputs.empty()) samples = inputs[0].ndim() > 0 ? inputs[0].shape(0) : 0;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Tensor& tensor = graph.at(graph.inputs()[i]);
     sources.push_back(batch_source(inputs[i], tensor.type, tensor.name));

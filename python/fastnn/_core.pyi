@@ -24,6 +24,8 @@ __all__: list[str] = [
     "lanes",
     "num_threads",
     "op_names",
+    "orthogonal_array",
+    "random_array",
     "schedule_rates",
     "set_num_threads",
     "shuffled_rows",
@@ -246,6 +248,29 @@ def num_threads() -> int:
 def op_names() -> list[str]:
     """
     Names of all registered ops.
+    """
+
+def orthogonal_array(
+    rows: typing.SupportsIndex,
+    columns: typing.SupportsIndex,
+    dtype: str,
+    gain: typing.SupportsFloat | typing.SupportsIndex,
+    seed: typing.SupportsIndex,
+) -> numpy.typing.NDArray[typing.Any]:
+    """
+    Orthonormal columns, or rows if there are fewer, times gain.
+    """
+
+def random_array(
+    distribution: str,
+    shape: collections.abc.Sequence[typing.SupportsIndex],
+    dtype: str,
+    a: typing.SupportsFloat | typing.SupportsIndex,
+    b: typing.SupportsFloat | typing.SupportsIndex,
+    seed: typing.SupportsIndex,
+) -> numpy.typing.NDArray[typing.Any]:
+    """
+    Uniform on [a, b), or normal (truncated at 2 b) of mean a and standard deviation b.
     """
 
 def schedule_rates(

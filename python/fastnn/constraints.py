@@ -110,8 +110,8 @@ class MaxNorm(_Norm):
     max_value : float, default 2
         The greatest norm; not negative.
     axis : int or sequence of int, default 0
-        Axes over which the norm is taken: 0 for the kernel of `Dense` (the weights of one unit), (0, 1, 2) for
-        that of `Conv2D`.
+        Axes over which the norm is taken: 0 for the kernel of `Dense` (the weights of one unit), (0, 1, 2)
+        for that of `Conv2D`.
 
     Examples
     --------
@@ -141,8 +141,8 @@ class UnitNorm(_Norm):
     Parameters
     ----------
     axis : int or sequence of int, default 0
-        Axes over which the norm is taken: 0 for the kernel of `Dense` (the weights of one unit), (0, 1, 2) for
-        that of `Conv2D`.
+        Axes over which the norm is taken: 0 for the kernel of `Dense` (the weights of one unit), (0, 1, 2)
+        for that of `Conv2D`.
 
     Examples
     --------

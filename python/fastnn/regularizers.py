@@ -28,8 +28,8 @@ __all__ = ["Regularizer", "L1", "L2", "L1L2", "deserialize", "get", "l1", "l1_l2
 class Regularizer:
     """Base class: a penalty on a tensor.
 
-    Subclasses define ``__call__(x)``, which adds nodes to the graph and returns a float64 scalar, and, if they
-    are to be used on activations, ``activity(x)``.
+    Subclasses define ``__call__(x)``, which adds nodes to the graph and returns a float64 scalar, and, if
+    they are to be used on activations, ``activity(x)``.
 
     Examples
     --------
