@@ -17,7 +17,9 @@ PATCHES = [
     (r"(?<=[:>] )dict\b(?!\[)", "dict[str, typing.Any]"),
     (r"(?<=[:>] )list\b(?!\[)", "list[typing.Any]"),
     (r"(?<=[:>] )tuple\b(?!\[)", "tuple[typing.Any, ...]"),
+    (r"(\b\w+: [\w.]+(?:\[[^\]]*\])?)(?= = None[,)])", r"\1 | None"),
     (r"^(\w+: (?:str|int|float|bool)) = .*$", r"\1"),
+    (r"(\*\*?k?w?args)(?=[,)])", r"\1: typing.Any"),
     (r"^import numpy$(?!\nimport numpy\.typing$)", "import numpy\nimport numpy.typing"),
 ]
 

@@ -176,8 +176,8 @@ class Trainer:
         accumulators: collections.abc.Sequence[typing.SupportsIndex] = [],
         gradients: collections.abc.Sequence[typing.SupportsIndex | None] = [],
         assignments: collections.abc.Sequence[tuple[typing.SupportsIndex, typing.SupportsIndex]] = [],
-        optimizer: Optimizer = None,
-        constraint_graph: Graph = None,
+        optimizer: Optimizer | None = None,
+        constraint_graph: Graph | None = None,
         constraints: collections.abc.Sequence[tuple[typing.SupportsIndex, typing.SupportsIndex]] = [],
     ) -> None: ...
     def describe(self, capacity: typing.SupportsIndex) -> str: ...
@@ -197,7 +197,7 @@ class AugmentConfig:
     """
     Random changes to images, as the batcher makes them.
     """
-    def __init__(self, **kwargs) -> None: ...
+    def __init__(self, **kwargs: typing.Any) -> None: ...
     @property
     def size(self) -> int:
         """
@@ -226,7 +226,7 @@ def gather(
     dtype: str = "float32",
     lanes: typing.SupportsIndex = 1,
     rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int64] | None = None,
-    augment: AugmentConfig = None,
+    augment: AugmentConfig | None = None,
     seed: typing.SupportsIndex = 0,
     epoch: typing.SupportsIndex = 0,
     row_base: typing.SupportsIndex = 0,
