@@ -465,7 +465,7 @@ def test_own_classes(tmp_path):
 
     model = fastnn.Sequential([fastnn.Input((4,)), Twice(3, name="twice"), layers.Dense(1)])
     model.save(tmp_path / "m")
-    with pytest.raises(ValueError, match="unknown layer class 'Twice'.*registered"):
+    with pytest.raises(ValueError, match=r"unknown layer class 'Twice'.*registered"):
         saving.load_model(tmp_path / "m")
     loaded = saving.load_model(tmp_path / "m", custom_objects={"Twice": Twice})
     assert loaded.get_layer("twice").factor == 3

@@ -228,7 +228,7 @@ def test_input_layer():
     assert fastnn.Input(7).shape == (None, 7)
     assert fastnn.Input(batch_shape=(32, 7), name="pixels").name == "pixels"
     assert layers.InputLayer(input_shape=(3,)).batch_shape == (None, 3)
-    with pytest.raises(ValueError, match="either shape=.*or batch_shape="):
+    with pytest.raises(ValueError, match=r"either shape=.*or batch_shape="):
         fastnn.Input()
     with pytest.raises(ValueError, match="at least 1"):
         fastnn.Input((3, 0))
@@ -414,7 +414,7 @@ def test_float64_by_default():
 
 
 def test_dtypes_that_differ():
-    with pytest.raises(TypeError, match="Dense 'b': computes in float64, but its input .* is float32"):
+    with pytest.raises(TypeError, match=r"Dense 'b': computes in float64, but its input .* is float32"):
         fastnn.Sequential([fastnn.Input((3,)), layers.Dense(2), layers.Dense(1, dtype="float64", name="b")])
 
 

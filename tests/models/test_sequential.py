@@ -57,7 +57,7 @@ def test_not_built_yet():
         lambda: model.set_weights([np.zeros(3)]),
         lambda: model.save("x"),
     ):
-        with pytest.raises(ValueError, match="Sequential 'net': .* not built yet"):
+        with pytest.raises(ValueError, match=r"Sequential 'net': .* not built yet"):
             use()
     with pytest.raises(ValueError, match="no layers"):
         fastnn.Sequential().build((None, 3))

@@ -36,6 +36,14 @@ class BuildContext:
         float64 scalars to be added to the loss: regularizers of weights and activations.
     largest : int
         Elements in a sample of the largest tensor.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> model = fastnn.Sequential([fastnn.Input((4,)), fastnn.layers.BatchNormalization(name="norm")])
+    >>> context = model.trace(training=True)
+    >>> [weight.path for weight, _ in context.updates]
+    ['norm/moving_mean', 'norm/moving_variance']
     """
 
     def __init__(self, graph: _core.Graph | None = None, training: bool = False) -> None:
