@@ -11,7 +11,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 # What the batcher reads; it converts row by row to the graph's own type.
-_READ = {np.dtype(t) for t in ("float32", "float64", "int32", "int64", "uint8", "bool")}
+READ = {np.dtype(t) for t in ("float32", "float64", "int32", "int64", "uint8", "bool")}
 _WIDER = {"float16": "float32", "int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "int64"}
 
 
@@ -114,7 +114,7 @@ def as_rows(value: Any, name: str) -> Array:
     if array.size == 0:
         raise ValueError(f"{name}: empty array of shape {array.shape}: expected at least one row")
     native = array.dtype.newbyteorder("=")
-    if native not in _READ:
+    if native not in READ:
         if native == np.uint64:
             if array.max() > np.iinfo(np.int64).max:
                 raise ValueError(f"{name}: values above {np.iinfo(np.int64).max} are not supported")
