@@ -113,6 +113,11 @@ class Trainable(Resumable):
             self._loops.pop(next(iter(self._loops)))
         return found
 
+    @property
+    def epochs_run(self) -> int:
+        """Epochs that the model has been trained since `compile`, over all calls of `fit`."""
+        return int(getattr(self, "_epochs_run", 0))
+
     # ---- fit -------------------------------------------------------------------------------------------
 
     def fit(

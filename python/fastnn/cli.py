@@ -1,0 +1,292 @@
+"""The `fastnn` command: train, evaluate, predict, summary, info."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+import fastnn
+
+Array = npt.NDArray[Any]
+
+# Epochs, batch size and peak learning rate of each ready model, chosen on a validation split.
+_RECIPES = {"lenet5": (10, 64, 2e-3), "mlp": (10, 64, 1e-3), "perceptron": (10, 64, 0.1)}
+_OPTIMIZERS = {"lenet5": "adam", "mlp": "adam", "perceptron": "sgd"}
+_VALIDATION = 0.1
+_INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended
+
+
+class _Command(click.Group):
+    """Turns errors of the library into one line and exit code 2."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except (ValueError, TypeError, RuntimeError, OSError, ImportError) as error:
+            if context.params.get("debug"):
+                raise
+            click.echo(f"error: {error}", err=True)
+            context.exit(2)
+
+
+@click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(fastnn.__version__, prog_name="fastnn")
+@click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
+def main(debug: bool) -> None:
+    """Train and use small neural networks, fast, on CPUs."""
+    del debug
+
+
+def _threads(context: click.Context, parameter: click.Parameter, value: int | None) -> int | None:
+    del context, parameter
+    if value is not None:
+        fastnn.set_num_threads(value)
+    return value
+
+
+_thread_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    callback=_threads,
+    expose_value=False,
+    help="Threads to use; all cores by default.",
+)
+_data_option = click.option(
+    "--data",
+    default="mnist",
+    show_default=True,
+    help="'mnist' (in the package), 'fashion_mnist', or a folder with four IDX files.",
+)
+
+
+def _load(data: str) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Images and labels of a named set or of a folder."""
+    if os.path.isdir(data):
+        return fastnn.datasets.mnist.load_data(data)
+    if data == "mnist":
+        return fastnn.datasets.mnist.load_data()
+    if data in ("fashion_mnist", "fashion-mnist"):
+        return fastnn.datasets.fashion_mnist.load_data()
+    raise ValueError(f"--data {data!r} is neither a folder nor one of 'mnist', 'fashion_mnist'")
+
+
+@main.command()
+@click.argument("model", type=click.Choice(sorted(_RECIPES)))
+@_data_option
+@click.option("--epochs", type=click.IntRange(min=1), help="Default: the model's recipe.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Default: the model's recipe.")
+@click.option("--optimizer", help="Name of an optimizer; default: the model's recipe.")
+@click.option("--learning-rate", type=float, help="Peak rate; it falls to 0 along half a cosine.")
+@click.option("--augment", is_flag=True, help="Shift, turn, zoom and distort the images at random.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Fixes weights, order and augmentation.")
+@click.option(
+    "--validation-split", type=click.FloatRange(0, 1, max_open=True), default=_VALIDATION, show_default=True
+)
+@click.option("--resume", type=click.Path(exists=True, dir_okay=False), help="Go on training a saved model.")
+@click.option("--out", type=click.Path(dir_okay=False), help="Where to save; default: MODEL.safetensors.")
+@click.option("--verbose", type=click.IntRange(0, 2), help="0 silent, 1 bar, 2 a line an epoch.")
+@_thread_option
+def train(
+    model: str,
+    data: str,
+    epochs: int | None,
+    batch_size: int | None,
+    optimizer: str | None,
+    learning_rate: float | None,
+    augment: bool,
+    seed: int,
+    validation_split: float,
+    resume: str | None,
+    out: str | None,
+    verbose: int | None,
+) -> None:
+    """Train MODEL on images of digits (or on --data) and save it.
+
+    The last part of the training images is held out for validation; the test images are looked at once,
+    at the end.
+    """
+    started = time.perf_counter()
+    out = out or f"{model}.safetensors"
+    _refuse_unwritable(out)
+    (x, y), (xt, yt) = _load(data)
+    recipe_epochs, recipe_batch, recipe_rate = _RECIPES[model]
+    epochs, batch_size = epochs or recipe_epochs, batch_size or recipe_batch
+    fastnn.utils.set_random_seed(seed)
+    if resume:
+        network = fastnn.load_model(resume)
+        click.echo(f"resuming {resume} after {network.epochs_run} epochs")
+        if learning_rate is not None or optimizer is not None:
+            raise ValueError(
+                "--resume goes on with the saved optimizer: leave --optimizer and --learning-rate away"
+            )
+    else:
+        network = getattr(fastnn.models, model)(
+            input_shape=_image_shape(x), classes=int(max(y.max(), yt.max())) + 1
+        )
+        kept = len(x) - round(len(x) * validation_split)
+        steps = epochs * -(-kept // batch_size)
+        rate = recipe_rate if learning_rate is None else learning_rate
+        if not rate > 0:
+            raise ValueError(f"--learning-rate must be above 0, got {rate}")
+        schedule = fastnn.optimizers.schedules.CosineDecay(rate, steps)
+        chosen = fastnn.optimizers.get(optimizer or _OPTIMIZERS[model])
+        chosen.learning_rate = schedule
+        network.compile(chosen, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    augmentation = (
+        fastnn.Augmentation(shift=0.08, rotation=10, zoom=0.1, elastic=(20, 5)) if augment else None
+    )
+    interrupted = False
+    fit_started = time.perf_counter()
+    try:
+        network.fit(
+            x,
+            y,
+            batch_size=batch_size,
+            epochs=epochs,
+            validation_split=validation_split,
+            verbose="auto" if verbose is None else verbose,
+            augment=augmentation,
+        )
+    except KeyboardInterrupt:
+        interrupted = True
+        click.echo("\ninterrupted: saving the model as it is", err=True)
+    trained = time.perf_counter() - fit_started
+    network.save(out)
+    if not interrupted:
+        _report(network, xt, yt)
+    click.echo(f"trained in {trained:.1f} s, {time.perf_counter() - started:.1f} s in all; saved {out}")
+    if interrupted:
+        sys.exit(_INTERRUPTED)
+
+
+def _image_shape(x: Array) -> tuple[int, ...]:
+    return (*x.shape[1:], 1) if x.ndim == 3 else x.shape[1:]
+
+
+def _refuse_unwritable(out: str) -> None:
+    """Say now, and not after minutes of training, that the file cannot be written."""
+    folder = os.path.dirname(os.path.abspath(out))
+    if not os.path.isdir(folder):
+        raise ValueError(f"--out {out}: there is no folder {folder}")
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"--out {out}: the folder {folder} cannot be written to")
+
+
+def _report(network: Any, x: Array, y: Array) -> None:
+    loss, accuracy = network.evaluate(x, y, verbose=0)
+    predicted = network.predict(x, verbose=0).argmax(axis=1)
+    click.echo(
+        f"test loss {loss:.4f}, test accuracy {accuracy:.4f} ({int((predicted == y).sum())} of {len(y)})"
+    )
+    click.echo(fastnn.reports.classification_report(y, predicted, digits=4))
+    click.echo("confusion matrix (rows: true class, columns: predicted)")
+    for row in fastnn.reports.confusion_matrix(y, predicted):
+        click.echo(" ".join(f"{count:5d}" for count in row))
+
+
+@main.command()
+@click.argument("model", type=click.Path(exists=True, dir_okay=False))
+@_data_option
+@_thread_option
+def evaluate(model: str, data: str) -> None:
+    """Evaluate the saved MODEL on test images: loss, accuracy, a report of each class, confusion matrix."""
+    network = fastnn.load_model(model)
+    _, (xt, yt) = _load(data)
+    if network.get_compile_config() is None:
+        network.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    _report(network, xt, yt)
+
+
+@main.command()
+@click.argument("model", type=click.Path(exists=True, dir_okay=False))
+@click.argument(
+    "images", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False), metavar="IMAGE..."
+)
+@click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Classes to show.")
+@click.option(
+    "--invert", is_flag=True, help="For dark ink on light paper, where the model knows the reverse."
+)
+@_thread_option
+def predict(model: str, images: tuple[str, ...], top: int, invert: bool) -> None:
+    """Classify IMAGEs (PNG, JPEG, PGM and others, .npy, or IDX) with the saved MODEL."""
+    network = fastnn.load_model(model)
+    shape = network.input_shape[1:]
+    if len(shape) == 2:
+        shape = (*shape, 1)
+    if len(shape) != 3 or shape[2] not in (1, 3):
+        raise ValueError(f"{model} takes inputs of shape {network.input_shape}, which are not images")
+    for path in images:
+        pictures, note = _read_pictures(path, shape)
+        if invert:
+            pictures = 255 - pictures
+        scores = network.predict(pictures.reshape(-1, *network.input_shape[1:]), verbose=0)
+        for number, row in enumerate(scores):
+            best = np.argsort(-row)[:top]
+            ranked = ", ".join(f"{label} ({row[label]:.4f})" for label in best)
+            name = path if len(scores) == 1 else f"{path}[{number}]"
+            click.echo(f"{name}: {ranked}{note}")
+
+
+def _read_pictures(path: str, shape: tuple[int, ...]) -> tuple[Array, str]:
+    """Pictures of a file as (n, height, width, channels) in 0 .. 255, and a remark on what was done to them."""
+    height, width, channels = shape
+    readers: dict[str, Callable[[str], Array]] = {".npy": np.load}
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix in readers or "idx" in os.path.basename(path).lower():
+        array = readers.get(suffix, fastnn.datasets.idx.read_idx)(path)
+        if array.ndim == 2:
+            array = array[None]
+        if array.shape[1:] == (height, width) and channels == 1:
+            array = array[..., None]
+        if array.ndim != 4 or array.shape[1:] != shape:
+            raise ValueError(
+                f"{path} holds an array of shape {array.shape}, expected (n, {height}, {width}, {channels})"
+            )
+        return array, ""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as opened:
+            picture = opened.convert("L" if channels == 1 else "RGB")
+    except UnidentifiedImageError:
+        raise ValueError(
+            f"{path} is not an image that can be read; give PNG, JPEG, PGM, .npy or IDX"
+        ) from None
+    note = ""
+    if picture.size != (width, height):
+        note = f"  [resized from {picture.size[0]}x{picture.size[1]}]"
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    return np.asarray(picture, dtype=np.uint8).reshape(1, height, width, channels), note
+
+
+@main.command()
+@click.argument("model", type=click.Path(exists=True, dir_okay=False))
+def summary(model: str) -> None:
+    """Show the layers of the saved MODEL."""
+    fastnn.load_model(model, compile=False).summary(print_fn=click.echo)
+
+
+@main.command()
+def info() -> None:
+    """Show version, instruction sets, threads and data."""
+    from fastnn import _core
+
+    click.echo(f"fastnn {fastnn.__version__}, core compiled by {_core.compiler}")
+    click.echo(f"instruction set {_core.current_isa()} (available: {', '.join(_core.available_isas())})")
+    click.echo(f"threads {fastnn.num_threads()}")
+    click.echo(f"Python {sys.version.split()[0]}, NumPy {np.__version__}")
+    (x, _), _ = fastnn.datasets.mnist.load_data()
+    click.echo(f"MNIST found: {len(x)} training images")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""The `fastnn` command, run in this process and as a program."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from fastnn.cli import main
+from fastnn.datasets.idx import write_idx
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """A folder with a small part of MNIST, as IDX files."""
+    import fastnn
+
+    folder = tmp_path_factory.mktemp("digits")
+    (x, y), (xt, yt) = fastnn.datasets.mnist.load_data()
+    write_idx(folder / "train-images-idx3-ubyte", x[:2000])
+    write_idx(folder / "train-labels-idx1-ubyte", y[:2000])
+    write_idx(folder / "t10k-images-idx3-ubyte", xt[:500])
+    write_idx(folder / "t10k-labels-idx1-ubyte", yt[:500])
+    return folder
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+@pytest.mark.parametrize("model", ["lenet5", "mlp", "perceptron"])
+def test_train_reports_and_saves(model, digits, tmp_path):
+    out = tmp_path / "model.safetensors"
+    done = run("train", model, "--data", digits, "--epochs", 2, "--out", out, "--verbose", 2)
+    assert done.exit_code == 0, done.output
+    for part in (
+        "Epoch 2/2",
+        "val_accuracy",
+        "test accuracy",
+        "macro avg",
+        "confusion matrix",
+        f"saved {out}",
+    ):
+        assert part in done.output
+    assert out.exists()
+
+
+def test_the_saved_model_evaluates_predicts_and_shows_itself(digits, tmp_path):
+    out = tmp_path / "model.safetensors"
+    trained = run("train", "mlp", "--data", digits, "--epochs", 2, "--out", out, "--verbose", 0)
+    assert trained.exit_code == 0, trained.output
+    evaluated = run("evaluate", out, "--data", digits)
+    assert evaluated.exit_code == 0, evaluated.output
+    line = next(line for line in trained.output.splitlines() if line.startswith("test loss"))
+    assert line in evaluated.output
+
+    from PIL import Image
+
+    import fastnn
+
+    _, (xt, yt) = fastnn.datasets.mnist.load_data()
+    Image.fromarray(xt[0]).save(tmp_path / "small.png")
+    Image.fromarray(xt[0]).resize((56, 56)).save(tmp_path / "large.png")
+    Image.fromarray(255 - xt[0]).save(tmp_path / "dark.png")
+    np.save(tmp_path / "three.npy", xt[:3])
+    write_idx(tmp_path / "two-idx3-ubyte", xt[:2])
+    for name, options in (
+        ("small.png", []),
+        ("dark.png", ["--invert"]),
+        ("three.npy", []),
+        ("two-idx3-ubyte", []),
+    ):
+        predicted = run("predict", out, tmp_path / name, *options)
+        assert predicted.exit_code == 0, predicted.output
+        assert f": {yt[0]} (" in predicted.output.splitlines()[0]
+    assert "resized from 56x56" in run("predict", out, tmp_path / "large.png").output
+    assert "Dense" in run("summary", out).output
+
+
+def test_resume_gives_the_bits_of_an_unbroken_run(digits, tmp_path):
+    whole, part, rest = (tmp_path / f"{name}.safetensors" for name in ("whole", "part", "rest"))
+    common = ["--data", digits, "--verbose", 0, "--learning-rate", 0.01]
+    assert run("train", "perceptron", *common, "--epochs", 3, "--out", whole).exit_code == 0
+    assert run("train", "perceptron", *common, "--epochs", 2, "--out", part).exit_code == 0
+    # The first two epochs of the shorter run fell faster along the cosine: only its continuation is compared.
+    resumed = run(
+        "train",
+        "perceptron",
+        "--data",
+        digits,
+        "--verbose",
+        0,
+        "--resume",
+        part,
+        "--epochs",
+        3,
+        "--out",
+        rest,
+    )
+    assert resumed.exit_code == 0, resumed.output
+    assert "after 2 epochs, up to 3" in resumed.output
+    again = run("train", "perceptron", "--data", digits, "--resume", rest, "--epochs", 3)
+    assert again.exit_code == 2
+    assert "trained for 3 epochs already" in again.output
+
+
+def test_same_seed_same_file(digits, tmp_path):
+    first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    for out in (first, second):
+        done = run(
+            "train",
+            "mlp",
+            "--data",
+            digits,
+            "--epochs",
+            1,
+            "--augment",
+            "--seed",
+            5,
+            "--out",
+            out,
+            "--verbose",
+            0,
+        )
+        assert done.exit_code == 0, done.output
+    import fastnn
+
+    for a, b in zip(
+        fastnn.load_model(first).get_weights(), fastnn.load_model(second).get_weights(), strict=True
+    ):
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["train", "lenet5", "--data", "/no/such/folder"], "neither a folder nor one of"),
+        (["train", "lenet5", "--learning-rate", "-1"], "must be above 0, got -1"),
+        (["train", "lenet5", "--optimizer", "adm"], "adam"),
+        (["train", "lenet5", "--out", "/no/such/folder/model.safetensors"], "there is no folder"),
+        (["train", "lenet6"], "lenet5"),
+        (["train", "lenet5", "--epochs", "0"], "epochs"),
+        (["train", "lenet5", "--resume", "missing.safetensors"], "does not exist"),
+        (["evaluate", "missing.safetensors"], "does not exist"),
+        (["predict", "missing.safetensors", "x.png"], "does not exist"),
+    ],
+)
+def test_mistakes_end_in_one_clear_line(arguments, expected):
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert expected in done.output
+    assert "Traceback" not in done.output
+
+
+def test_a_file_that_is_no_model(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("hello")
+    done = run("evaluate", path)
+    assert done.exit_code == 2
+    assert str(path) in done.output
+
+
+def test_info():
+    done = run("info")
+    assert done.exit_code == 0, done.output
+    for part in ("fastnn", "instruction set", "threads", "60000 training images"):
+        assert part in done.output
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_ctrl_c_saves_the_model_and_says_so(tmp_path):
+    out = tmp_path / "model.safetensors"
+    command = [sys.executable, "-m", "fastnn.cli", "train", "lenet5", "--epochs", "200", "--out", str(out)]
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path), PYTHONUNBUFFERED="1")
+    program = subprocess.Popen(
+        [*command, "--verbose", "2"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    for line in program.stdout:
+        if "Epoch 2/200" in line:
+            break
+    time.sleep(0.2)
+    program.send_signal(signal.SIGINT)
+    rest = program.stdout.read()
+    assert program.wait(timeout=60) == 130, rest
+    assert "interrupted" in rest
+    assert out.exists()
