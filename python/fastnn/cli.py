@@ -119,28 +119,35 @@ def train(
     _refuse_unwritable(out)
     (x, y), (xt, yt) = _load(data)
     recipe_epochs, recipe_batch, recipe_rate = _RECIPES[model]
-    epochs, batch_size = epochs or recipe_epochs, batch_size or recipe_batch
+    batch_size = batch_size or recipe_batch
+    steps = -(-(len(x) - round(len(x) * validation_split)) // batch_size)
     fastnn.utils.set_random_seed(seed)
+    done = 0
     if resume:
+        if optimizer is not None:
+            raise ValueError("--resume goes on with the optimizer of the saved model: leave --optimizer away")
         network = fastnn.load_model(resume)
-        click.echo(f"resuming {resume} after {network.epochs_run} epochs")
-        if learning_rate is not None or optimizer is not None:
-            raise ValueError(
-                "--resume goes on with the saved optimizer: leave --optimizer and --learning-rate away"
-            )
+        if network.get_compile_config() is None:
+            raise ValueError(f"--resume {resume}: the model was saved without its training state")
+        done = network.epochs_run
+        if epochs is None:
+            epochs = recipe_epochs if done < recipe_epochs else done + recipe_epochs
+        if epochs <= done:
+            raise ValueError(f"--epochs {epochs}: {resume} was trained for {done} epochs already; give more")
+        click.echo(f"resuming {resume} after {done} epochs, up to {epochs}")
+        peak = network.optimizer.get_config()["learning_rate"]
+        if isinstance(peak, dict):
+            peak = peak.get("config", peak).get("initial_learning_rate", recipe_rate)
     else:
-        network = getattr(fastnn.models, model)(
-            input_shape=_image_shape(x), classes=int(max(y.max(), yt.max())) + 1
+        network = getattr(fastnn.models, model)(input_shape=_image_shape(model, x), classes=_classes(y, yt))
+        epochs, peak = epochs or recipe_epochs, recipe_rate
+        network.compile(
+            optimizer or _OPTIMIZERS[model], "sparse_categorical_crossentropy", metrics=["accuracy"]
         )
-        kept = len(x) - round(len(x) * validation_split)
-        steps = epochs * -(-kept // batch_size)
-        rate = recipe_rate if learning_rate is None else learning_rate
-        if not rate > 0:
-            raise ValueError(f"--learning-rate must be above 0, got {rate}")
-        schedule = fastnn.optimizers.schedules.CosineDecay(rate, steps)
-        chosen = fastnn.optimizers.get(optimizer or _OPTIMIZERS[model])
-        chosen.learning_rate = schedule
-        network.compile(chosen, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    peak = peak if learning_rate is None else learning_rate
+    if not peak > 0:
+        raise ValueError(f"--learning-rate must be above 0, got {peak}")
+    network.optimizer.learning_rate = fastnn.optimizers.schedules.CosineDecay(peak, epochs * steps)
     augmentation = (
         fastnn.Augmentation(shift=0.08, rotation=10, zoom=0.1, elastic=(20, 5)) if augment else None
     )
@@ -152,6 +159,7 @@ def train(
             y,
             batch_size=batch_size,
             epochs=epochs,
+            initial_epoch=done,
             validation_split=validation_split,
             verbose="auto" if verbose is None else verbose,
             augment=augmentation,
@@ -168,8 +176,13 @@ def train(
         sys.exit(_INTERRUPTED)
 
 
-def _image_shape(x: Array) -> tuple[int, ...]:
-    return (*x.shape[1:], 1) if x.ndim == 3 else x.shape[1:]
+def _image_shape(model: str, x: Array) -> tuple[int, ...]:
+    """Shape of one image as the model takes it: LeNet-5 with channels, the others as it is."""
+    return (*x.shape[1:], 1) if model == "lenet5" and x.ndim == 3 else x.shape[1:]
+
+
+def _classes(*labels: Array) -> int:
+    return max(int(part.max()) for part in labels) + 1
 
 
 def _refuse_unwritable(out: str) -> None:

@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 from click.testing import CliRunner
+
 from fastnn.cli import main
 from fastnn.datasets.idx import write_idx
 
