@@ -5,9 +5,9 @@ processes take turns, round after round, so that a machine whose speed drifts is
 medians, fastnn's advantage as the median of the rounds' ratios, and the share of the multiply-add peak
 measured in the same run.
 
-    python benchmarks/peers.py                                   # LeNet-5, all frameworks that can be imported
+    python benchmarks/peers.py  # LeNet-5, all frameworks that can be imported
     python benchmarks/peers.py --case mlp --rounds 5
-    python benchmarks/peers.py --python torch=/path/to/venv/bin/python --python jax=/path/to/venv/bin/python
+    python benchmarks/peers.py --python torch=/path/to/python --python jax=/path/to/python
 
 Frameworks that are not installed are left out, and named.
 """
@@ -38,7 +38,7 @@ CASES = {
 
 
 def load(path: str | None) -> tuple[Any, Any, Any, Any]:
-    """MNIST as float32 in [0, 1], shape (n, 28, 28, 1), and int64 labels, from an .npz file made by the parent."""
+    """MNIST as float32 in [0, 1], shape (n, 28, 28, 1), and int64 labels, from the parent's .npz file."""
     import numpy as np
 
     with np.load(path or "") as data:
@@ -279,7 +279,7 @@ def work(args: argparse.Namespace) -> None:
 
 
 def flops_per_sample(case: str) -> float:
-    """Multiply-adds (as two operations) of forward, input gradients and kernel gradients; none for x itself."""
+    """Operations (two a multiply-add) of forward, input gradients and kernel gradients; none for x itself."""
 
     def conv(side: int, kernel: int, a: int, b: int) -> float:
         return 2.0 * (side - kernel + 1) ** 2 * kernel**2 * a * b
@@ -401,10 +401,11 @@ def main() -> None:
             }
         )
     print(
-        f"{CASES[args.case]}: one MNIST epoch (60,000 images), batch {args.batch}, Adam, {args.threads} threads"
+        f"{CASES[args.case]}: one MNIST epoch of 60,000 images, batch {args.batch}, Adam, {args.threads} threads"
     )
     print(
-        f"multiply-add peak {peak * 1e-9:.0f} GFLOP/s; arithmetic floor {arithmetic / peak:.3f} s; medians of {args.rounds} rounds"
+        f"multiply-add peak {peak * 1e-9:.0f} GFLOP/s; arithmetic floor {arithmetic / peak:.3f} s; "
+        f"medians of {args.rounds} rounds"
     )
     print(
         f"{'framework':<12} {'version':<10} {'seconds':>8} {'vs fastnn':>10} {'of peak':>8} {'accuracy':>9}"

@@ -250,7 +250,7 @@ def predict(model: str, images: tuple[str, ...], top: int, invert: bool) -> None
 
 
 def _read_pictures(path: str, shape: tuple[int, ...]) -> tuple[Array, str]:
-    """Pictures of a file as (n, height, width, channels) in 0 .. 255, and a remark on what was done to them."""
+    """Pictures of a file as (n, height, width, channels) in 0 .. 255, and a remark on what was done."""
     height, width, channels = shape
     readers: dict[str, Callable[[str], Array]] = {".npy": np.load}
     suffix = os.path.splitext(path)[1].lower()

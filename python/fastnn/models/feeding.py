@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from fastnn.data_adapter import as_rows, is_batches, iterate_batches, split_batc
 from fastnn.models.loop import Data
 
 if TYPE_CHECKING:
-    from fastnn.models.model import Model
+    from fastnn.models.base import Model
 
 
 class Batches:
@@ -33,7 +33,7 @@ class Batches:
         self.source = source
         self.class_weight = class_weight
         self.caller = caller
-        self.length: int | None = len(source) if hasattr(source, "__len__") else None
+        self.length: int | None = len(source) if isinstance(source, Sized) else None
 
     def __iter__(self) -> Iterator[Data]:
         for batch in iterate_batches(self.source):
@@ -113,7 +113,7 @@ def _class_factors(y: npt.NDArray[Any], class_weight: Mapping[int, float], calle
     table = np.ones(int(max(ids.max(), *class_weight, 0)) + 1, dtype=np.float32)
     for number, factor in class_weight.items():
         table[int(number)] = factor
-    return table[ids]
+    return np.asarray(table[ids])
 
 
 def split_validation(feed: Data | Batches, share: float) -> tuple[Data, Data]:

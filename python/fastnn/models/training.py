@@ -84,8 +84,8 @@ class Trainable(Resumable):
         compiled = getattr(self, "compiled_or_none", None)
         if compiled is None:
             raise RuntimeError(
-                f"model '{self.name}' is not compiled: call model.compile(optimizer, loss) first"
-            )  # type: ignore[attr-defined]
+                f"model '{self.name}' is not compiled: call model.compile(optimizer, loss) first"  # type: ignore[attr-defined]
+            )
         return compiled
 
     def output_shapes(self) -> list[Any]:
