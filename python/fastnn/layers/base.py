@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnn import _core, config
+from fastnn import _core, config, constraints, initializers, random, regularizers
 from fastnn._names import nearest
 from fastnn.layers import loading
-from fastnn.layers._parts import constraints, initializers, regularizers
 from fastnn.layers.context import BuildContext, current
 from fastnn.layers.input_spec import InputSpec
 from fastnn.layers.naming import unique_name
@@ -277,7 +276,7 @@ class Layer:
                 if len(self._functions) > _KEPT_FUNCTIONS:
                     del self._functions[next(iter(self._functions))]
         function, outputs, states = made
-        results = iter(function.run(rows))
+        results = iter(function.run(rows, seed=random.next_seed() if training else 0))
         values = map_leaves(lambda _: np.asarray(next(results)), outputs)
         for weight in states:
             weight.assign(next(results))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastnn import activations
+from fastnn import activations, constraints, initializers, regularizers
 from fastnn.layers._arguments import channels_last, choice, pair, positive, spatial_extent
-from fastnn.layers._parts import constraints, initializers, regularizers
 from fastnn.layers.base import Layer
 from fastnn.layers.input_spec import InputSpec
 from fastnn.layers.nest import batch_shape

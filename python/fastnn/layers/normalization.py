@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from fastnn import constraints, initializers, regularizers
 from fastnn.layers._arguments import integer, number
-from fastnn.layers._parts import constraints, initializers, regularizers
 from fastnn.layers.activation import SameShape
 from fastnn.layers.context import current
 from fastnn.layers.input_spec import InputSpec

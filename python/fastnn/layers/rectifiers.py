@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastnn import activations
+from fastnn import activations, constraints, initializers, regularizers
 from fastnn.layers._arguments import integer, number
-from fastnn.layers._parts import constraints, initializers, regularizers
 from fastnn.layers.activation import SameShape
 from fastnn.layers.input_spec import InputSpec
 from fastnn.tensor import Tensor, apply
