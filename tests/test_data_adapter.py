@@ -112,6 +112,10 @@ def test_pandas():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(X, columns=list("abcd"))
     np.testing.assert_array_equal(as_rows(frame, "x"), X)
+    mixed = frame.assign(e=[True, False] * 3)
+    np.testing.assert_array_equal(as_rows(mixed, "x")[:, 4], [1, 0] * 3)
+    missing = pandas.Series([1, None, 3], dtype="Int64")
+    np.testing.assert_array_equal(as_rows(missing, "x"), [1, np.nan, 3])
     frame["e"] = list("uvwxyz")
     with pytest.raises(TypeError, match="columns hold different kinds"):
         as_rows(frame, "x")

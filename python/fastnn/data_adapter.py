@@ -58,6 +58,8 @@ def to_array(value: Any, name: str) -> Array:
             raise ValueError(f"{name}: rows must all have the same shape ({error})") from None
     else:
         array = np.from_dlpack(value)
+    if array.dtype.kind == "O" and _is_numeric_frame(value):
+        array = np.asarray(value.to_numpy(dtype="float64", na_value=np.nan))
     kind = array.dtype.kind
     if kind in "biuf":
         return array
@@ -73,6 +75,14 @@ def to_array(value: Any, name: str) -> Array:
             f"{name}: complex numbers are not supported; pass real and imaginary part as features"
         )
     raise TypeError(f"{name}: expected an array of numbers, got {_kind(value)} with dtype {array.dtype}")
+
+
+def _is_numeric_frame(value: Any) -> bool:
+    """Whether this is a pandas frame or series of numbers that NumPy has no one type for."""
+    if not hasattr(value, "to_numpy"):
+        return False
+    types = list(value.dtypes) if hasattr(value, "columns") else [value.dtype]
+    return all(getattr(dtype, "kind", "O") in "biuf" for dtype in types)
 
 
 def as_rows(value: Any, name: str) -> Array:
