@@ -1,5 +1,7 @@
 """Sequential: building, structure, prediction, weights, configuration."""
 
+import copy
+import pickle
 import threading
 
 import numpy as np
@@ -368,6 +370,41 @@ def test_summary(capsys):
     assert max(len(line) for line in "\n".join(lines).splitlines()) == 90
     two_layers().summary(print_fn=lines.append)
     assert "unbuilt" in lines[-1]
+
+
+def test_summary_of_nested_models():
+    inner = fastnn.Sequential([layers.Dense(3, name="within")], name="inner")
+    model = fastnn.Sequential(
+        [fastnn.Input((6,)), inner, layers.Flatten(name="flat"), layers.Dense(1, name="head")]
+    )
+    inner.trainable = False
+    lines = []
+    model.summary(print_fn=lines.append)
+    assert "within" not in lines[-1]
+    model.summary(print_fn=lines.append, expand_nested=True, show_trainable=True)
+    for name, trainable in (("  within (Dense)", "no"), ("head", "yes"), ("flat", "-")):
+        line = next(line for line in lines[-1].splitlines() if name in line)
+        assert line.split("│")[-2].strip() == trainable
+
+
+def test_copies():
+    for model in (two_layers(), two_layers(input_shape=(6,))):
+        for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+            assert other.get_config() == model.get_config()
+            assert other.built == model.built
+            if model.built:
+                np.testing.assert_array_equal(other.predict(X, verbose=0), model.predict(X, verbose=0))
+                other.set_weights([w + 1 for w in other.get_weights()])
+                assert not np.array_equal(other.get_weights()[0], model.get_weights()[0])
+
+
+def test_copies_of_models_with_own_layers():
+    class Own(layers.Layer):
+        def call(self, inputs):
+            return inputs
+
+    model = fastnn.Sequential([fastnn.Input((6,)), Own(), layers.Dense(2)])
+    np.testing.assert_array_equal(copy.deepcopy(model).predict(X, verbose=0), model.predict(X, verbose=0))
 
 
 def test_representations():

@@ -107,7 +107,13 @@ class Model(Trainable, Differentiable, Layer):
         """
         raise NotImplementedError
 
-    def summary(self, line_length: int | None = None, print_fn: Callable[[str], Any] | None = None) -> None:
+    def summary(
+        self,
+        line_length: int | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+    ) -> None:
         """Print a table of the layers, their output shapes and numbers of parameters.
 
         Parameters
@@ -116,10 +122,14 @@ class Model(Trainable, Differentiable, Layer):
             Width of the table.
         print_fn : callable, optional
             Gets the whole table as a string, instead of `print`.
+        expand_nested : bool, default False
+            Show the layers of models within the model.
+        show_trainable : bool, default False
+            Show which layers are trainable.
         """
         from fastnn.models.summary import summary_text
 
-        (print_fn or print)(summary_text(self, line_length))
+        (print_fn or print)(summary_text(self, line_length, expand_nested, show_trainable))
 
     # Files ---------------------------------------------------------------------------------------
 
@@ -170,6 +180,11 @@ class Model(Trainable, Differentiable, Layer):
         from fastnn.saving import restore_training_state
 
         return restore_training_state(self, filepath)
+
+    def __reduce__(self) -> Any:
+        from fastnn.models.copying import pack, unpack
+
+        return unpack, pack(self)
 
     # Prediction ----------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from fastnn.models.base import Model
 
 
-def summary_text(model: Model, line_length: int | None = None) -> str:
+def summary_text(
+    model: Model, line_length: int | None = None, expand_nested: bool = False, show_trainable: bool = False
+) -> str:
     """Return the table of a model's layers.
 
     Parameters
@@ -18,6 +20,8 @@ def summary_text(model: Model, line_length: int | None = None) -> str:
     model : Model
     line_length : int, optional
         Width of the table.
+    expand_nested, show_trainable : bool, default False
+        Show the layers of models within the model; and which layers are trainable.
 
     Returns
     -------
@@ -39,13 +43,13 @@ def summary_text(model: Model, line_length: int | None = None) -> str:
     Trainable params: 3 (12 B)
     Non-trainable params: 0 (0 B)
     """
-    rows = [("Layer (type)", "Output shape", "Param #")]
-    for layer, shape in zip(model.layers, model.layer_output_shapes(), strict=True):
-        params = f"{layer.count_params():,}" if layer.built else "unbuilt"
-        rows.append((f"{layer.name} ({type(layer).__name__})", "?" if shape is None else str(shape), params))
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    rows = [["Layer (type)", "Output shape", "Param #", "Trainable"]]
+    _add_rows(rows, model, "", expand_nested)
+    if not show_trainable:
+        rows = [row[:3] for row in rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     if line_length is not None:
-        widths[0] += max(line_length - sum(widths) - 10, 0)
+        widths[0] += max(line_length - sum(widths) - 3 * len(widths) - 1, 0)
     lines = [f'Model: "{model.name}"', _rule("┌┬┐", widths), _row(rows[0], widths), _rule("├┼┤", widths)]
     lines += [_row(row, widths) for row in rows[1:]]
     lines.append(_rule("└┴┘", widths))
@@ -60,12 +64,29 @@ def summary_text(model: Model, line_length: int | None = None) -> str:
     return "\n".join(lines)
 
 
+def _add_rows(rows: list[list[str]], model: Any, indent: str, expand_nested: bool) -> None:
+    for layer, shape in zip(model.layers, model.layer_output_shapes(), strict=True):
+        rows.append(
+            [
+                f"{indent}{layer.name} ({type(layer).__name__})",
+                "?" if shape is None else str(shape),
+                f"{layer.count_params():,}" if layer.built else "unbuilt",
+                ("yes" if layer.trainable_weights else "no") if layer.weights else "-",
+            ]
+        )
+        if expand_nested and hasattr(layer, "layer_output_shapes"):
+            _add_rows(rows, layer, indent + "  ", expand_nested)
+
+
 def _rule(ends: str, widths: list[int]) -> str:
     return ends[0] + ends[1].join("─" * (w + 2) for w in widths) + ends[2]
 
 
-def _row(cells: tuple[str, str, str], widths: list[int]) -> str:
-    return f"│ {cells[0]:<{widths[0]}} │ {cells[1]:<{widths[1]}} │ {cells[2]:>{widths[2]}} │"
+def _row(cells: list[str], widths: list[int]) -> str:
+    padded = (
+        f"{c:>{w}}" if i == 2 else f"{c:<{w}}" for i, (c, w) in enumerate(zip(cells, widths, strict=True))
+    )
+    return f"│ {' │ '.join(padded)} │"
 
 
 def _bytes(count: float) -> str:
