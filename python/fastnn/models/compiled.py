@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastnn import losses as losses_module
-from fastnn import metrics as metrics_module
+import fastnn.losses as losses_module
+import fastnn.metrics as metrics_module
 from fastnn.tensor import Tensor
 
 __all__ = ["Compiled"]

@@ -87,7 +87,7 @@ def _prepare_arrays(
                 f"{caller}: x has {samples} rows, but {name} has {array.shape[0]}; "
                 "they must be of the same length"
             )
-        labels.append(loss.check_labels(array, [int(n) for n in shape[1:]]))
+        labels.append(loss.check_labels(array, [int(n) for n in shape[1:]], name))
     weight = None
     if sample_weight is not None:
         weight = as_rows(sample_weight, f"{caller}: sample_weight")

@@ -110,11 +110,11 @@ class Loop:
         graph = context.graph
         weight_id = None
         y_ids = []
-        for position, (array, output) in enumerate(zip(data.y, context.outputs, strict=True)):
-            dims, dtype = compiled.losses[position].label_spec([int(n or 1) for n in output.shape[1:]])
+        for position, output in enumerate(context.outputs):
+            prediction_dims = [int(n or 1) for n in output.shape[1:]]
+            dims, dtype = compiled.losses[position].label_spec(prediction_dims, output.dtype)
             name = "y" if len(data.y) == 1 else f"y[{position}]"
             y_ids.append(graph_input(graph, (None, *dims), dtype, name).id)
-            del array
         if data.weight is not None:
             weight_id = graph_input(graph, (None,), context.outputs[0].dtype, "sample_weight").id
         total = None

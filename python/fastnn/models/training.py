@@ -298,6 +298,7 @@ class Trainable(Resumable):
             options.update(batch_size=batch_size, shuffle=shuffle, max_steps=max_steps or 0)
             total = self._train(loop, feed, options, steps, report)
         else:
+            largest = batch_size if isinstance(feed, Data) else 0
             for number, batch in enumerate(_batches(self, feed, batch_size, shuffle)):
                 if max_steps is not None and number >= max_steps:
                     break
@@ -307,7 +308,9 @@ class Trainable(Resumable):
                 step_options = dict(options)
                 if order is not None:
                     step_options["order"] = order
-                step_options["batch_size"] = data.samples if order is None else batch_size
+                # A last, smaller batch runs in the plan of the others, with the same bits as in an array.
+                largest = max(largest, data.samples if order is None else len(order))
+                step_options["batch_size"] = largest
                 total.add(self._train(loop, data, step_options, 1, None))
                 if hooks.needs_batches:
                     hooks.on_train_batch_end(number, loop.outcome_logs(total))
@@ -398,6 +401,7 @@ class Trainable(Resumable):
         loop: Loop | None = None
         if isinstance(feed, Data) and not hooks.needs_test_batches:
             loop = self._loop(feed, False)
+            batch_size = min(batch_size, feed.samples)
             total = loop.run(
                 feed, {"batch_size": batch_size, "max_steps": max_steps or 0, "on_nonfinite": "ignore"}
             )

@@ -1,0 +1,55 @@
+"""Every example runs as it stands."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+slow_here = pytest.mark.skipif("FASTNN_SANITIZED" in os.environ, reason="takes minutes under a sanitizer")
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@slow_here
+def test_lenet5_example_reaches_its_accuracy():
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "lenet5.py"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split()[-1]) > 0.98
+
+
+@slow_here
+def test_a_perceptron_never_learns_xor_and_four_hidden_units_do():
+    xor = load("xor")
+    assert max(xor.perceptron(seed) for seed in range(5)) <= 0.75
+    results = [xor.network(seed) for seed in range(5)]
+    assert sum(accuracy == 1.0 for accuracy, _ in results) >= 4
+    _, predictions = results[0]
+    assert predictions.shape == (4,)
+    assert np.all((predictions >= 0) & (predictions <= 1))
+
+
+@slow_here
+def test_the_xor_listing_runs_as_written(capsys):
+    listing = """
+import numpy as np, fastnn
+X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype='float32'); y = np.array([[0], [1], [1], [0]], dtype='float32')
+model = fastnn.Sequential([fastnn.layers.Input(shape=(2,)), fastnn.layers.Dense(4, activation='tanh'), fastnn.layers.Dense(1, activation='sigmoid')])
+model.compile(optimizer=fastnn.optimizers.Adam(learning_rate=0.05), loss='binary_crossentropy', metrics=['accuracy'])
+model.fit(X, y, batch_size=4, epochs=1000, verbose=0)
+print(model.evaluate(X, y, verbose=0), model.predict(X, verbose=0).round(2).ravel())
+"""
+    exec(compile(listing, "listing", "exec"), {})
+    assert capsys.readouterr().out.startswith("[")
