@@ -270,6 +270,8 @@ void sum_of_squares(const UpdateCall& call) {
 
 template <class T>
 void update(const UpdateCall& call) {
+  // Where gradients stay 0 (dead units), slots decay into the denormals and would remain there for ever.
+  const DenormalsOff scope;
   switch (call.kind) {
     case UpdateKind::sgd:
       return update_with<T, Sgd>(call);

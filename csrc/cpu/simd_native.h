@@ -22,6 +22,28 @@
 
 namespace fastnn::cpu::detail {
 
+// The control word of floating-point arithmetic, and its bits that take denormal arguments and results for
+// zero.
+#if defined(__x86_64__)
+inline constexpr std::uint64_t denormals_off = 0x8040;
+FASTNN_INLINE std::uint64_t native_float_control() { return __builtin_ia32_stmxcsr(); }
+FASTNN_INLINE void native_float_control(std::uint64_t word) {
+  __builtin_ia32_ldmxcsr(static_cast<unsigned>(word));
+}
+#elif defined(__aarch64__)
+inline constexpr std::uint64_t denormals_off = 1u << 24;
+FASTNN_INLINE std::uint64_t native_float_control() {
+  std::uint64_t word;
+  asm volatile("mrs %0, fpcr" : "=r"(word));
+  return word;
+}
+FASTNN_INLINE void native_float_control(std::uint64_t word) { asm volatile("msr fpcr, %0" ::"r"(word)); }
+#else
+inline constexpr std::uint64_t denormals_off = 0;
+FASTNN_INLINE std::uint64_t native_float_control() { return 0; }
+FASTNN_INLINE void native_float_control(std::uint64_t) {}
+#endif
+
 // Never called; gives the `native_*` names a declaration on every target.
 struct NoNative {};
 void native_sqrt(NoNative);

@@ -342,3 +342,18 @@ def test_bad_arguments():
     with pytest.raises(TypeError, match="gradient 0"):
         optimizer.apply([np.array(["a"]), *gradients[1:]], 0.1)
     assert optimizer.steps == 0
+
+
+@pytest.mark.parametrize("case", ["sgd_momentum", "adam", "rmsprop_momentum", "lion"])
+def test_slots_do_not_stay_denormal(case):
+    _, settings = CASES[case]
+    store, values, _ = start(["float32"] * 5)
+    optimizer = make(store, case.split("_")[0], settings, 5)
+    state = optimizer.get_state()
+    tiny = {key: np.full_like(value, 3e-38) for key, value in state.items() if key != "steps"}
+    optimizer.set_state(state | tiny)
+    for _ in range(120):
+        optimizer.apply([np.zeros_like(v) for v in values], 0.01)
+    momentum = [value for key, value in optimizer.get_state().items() if key.startswith("momentum")]
+    assert momentum and not any(value.any() for value in momentum)
+    assert np.float32(1e-40) + np.float32(1e-40) != 0  # the caller's arithmetic is as it was

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastnn import _core, _numbers, schedules
 from fastnn._names import nearest
-
-Array = npt.NDArray[Any]
+from fastnn.optimizers.state import Parameter, Stateful, carry_over
 
 _COMMON = (
     "weight_decay",
@@ -26,23 +25,7 @@ _COMMON = (
 )
 
 
-class Parameter(Protocol):
-    """What an optimizer needs to know of a weight."""
-
-    @property
-    def store(self) -> _core.Store:
-        """Where its values are."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the store."""
-
-    @property
-    def path(self) -> str:
-        """Its name in the model."""
-
-
-class Optimizer:
+class Optimizer(Stateful):
     """Base class of all optimizers; these arguments are common to all of them.
 
     An optimizer computes in the core, for float32 and float64 parameters alike. It does in turn: average the
@@ -139,9 +122,9 @@ class Optimizer:
         self._rate: float | schedules.LearningRateSchedule = self._checked_rate(learning_rate)
         self._excluded_paths: set[str] = set()
         self._excluded_patterns: list[str] = []
-        self._parameters: list[Parameter] = []
-        self._core: _core.Optimizer | None = None
-        self._pending: dict[str, Array] | None = None  # state that came before the parameters
+        self._parameters = []
+        self._core = None
+        self._pending = None
 
     # Arguments -----------------------------------------------------------------------------------
 
@@ -265,7 +248,7 @@ class Optimizer:
         ]
         made = _core.Optimizer(self._kind, config, entries)
         if self._core is not None:
-            _carry_over(self._core, self._parameters, made, parameters)
+            carry_over(self._core, self._parameters, made, parameters)
         self._core, self._parameters = made, list(parameters)
         if self._pending is not None:
             state, self._pending = self._pending, None
@@ -349,94 +332,6 @@ class Optimizer:
         if self._core is not None and self.use_ema:
             self._core.overwrite_with_averages()
 
-    # State ---------------------------------------------------------------------------------------
-
-    @property
-    def steps(self) -> int:
-        """Steps so far, with or without an update: what schedules count."""
-        if self._core is None:
-            return 0 if self._pending is None else int(self._pending["steps"])
-        return self._core.steps
-
-    @property
-    def iterations(self) -> int:
-        """Updates so far."""
-        return self.steps // (self.gradient_accumulation_steps or 1)
-
-    @iterations.setter
-    def iterations(self, value: int) -> None:
-        number = _numbers.count(type(self).__name__, "iterations", value)
-        steps = number * (self.gradient_accumulation_steps or 1)
-        if self._core is not None:
-            self._core.steps = steps
-        else:
-            self._pending = {**(self._pending or {}), "steps": np.array(steps)}
-
-    @property
-    def variables(self) -> list[Array]:
-        """Copies of all arrays of the state."""
-        return list(self.get_state().values())
-
-    def get_state(self) -> dict[str, Array]:
-        """Return a copy of all that training has changed, for saving.
-
-        Returns
-        -------
-        dict of str to ndarray
-            ``"steps"``, ``"learning_rate"`` unless a schedule gives it, and the slots of each weight, named
-            by its path: ``"dense/kernel/momentum"``.
-        """
-        state: dict[str, Array] = {"steps": np.array(self.steps, dtype=np.int64)}
-        if isinstance(self._rate, float):
-            state["learning_rate"] = np.array(self._rate)
-        if self._core is not None:
-            arrays = self._core.get_state()
-            for slot in self._core.slot_names:
-                for i, parameter in enumerate(self._parameters):
-                    state[f"{parameter.path}/{slot}"] = arrays[f"{slot}.{i}"]
-        elif self._pending is not None:
-            state |= {key: value for key, value in self._pending.items() if key not in state}
-        return state
-
-    def set_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `get_state` returned.
-
-        Before training has begun, the state is kept until the weights are known.
-
-        Parameters
-        ----------
-        state : mapping of str to array
-            As from `get_state` of an optimizer with the same settings and weights of the same names.
-
-        Raises
-        ------
-        ValueError
-            If arrays are missing, too many, or of other shapes; nothing is changed then.
-        """
-        arrays = {key: np.asarray(value) for key, value in state.items()}
-        if "steps" not in arrays:
-            raise ValueError(f"{type(self).__name__}: the optimizer state lacks 'steps'")
-        slots = {key: value for key, value in arrays.items() if key not in ("steps", "learning_rate")}
-        rate = arrays.get("learning_rate")
-        checked = None if rate is None else self._real("learning_rate", rate)
-        if self._core is None:
-            self._pending = {"steps": arrays["steps"], **slots}
-        elif slots or not self._core.slot_names:
-            numbered = {"steps": arrays["steps"]}
-            for slot in self._core.slot_names:
-                for i, parameter in enumerate(self._parameters):
-                    key = f"{parameter.path}/{slot}"
-                    if key not in slots:
-                        raise ValueError(f"{type(self).__name__}: the optimizer state lacks '{key}'")
-                    numbered[f"{slot}.{i}"] = slots.pop(key)
-            if slots:
-                raise ValueError(f"{type(self).__name__}: the optimizer state has an unknown '{min(slots)}'")
-            self._core.set_state(numbered)
-        else:  # of an optimizer that had not begun, but for its count
-            self._core.steps = int(arrays["steps"])
-        if checked is not None and isinstance(self._rate, float):
-            self._rate = checked
-
     # Configuration -------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
@@ -457,18 +352,3 @@ class Optimizer:
         config = self.get_config()
         shown = {"learning_rate": self._rate} | {name: config[name] for name in self._settings}
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
-
-
-def _carry_over(
-    old: _core.Optimizer, before: Sequence[Parameter], new: _core.Optimizer, now: Sequence[Parameter]
-) -> None:
-    """Copy counts, and the slots of the parameters that both have."""
-    known, state = old.get_state(), new.get_state()
-    place = {(id(p.store), p.name): i for i, p in enumerate(before)}
-    state["steps"] = known["steps"]
-    for i, parameter in enumerate(now):
-        source = place.get((id(parameter.store), parameter.name))
-        if source is not None:
-            for slot in new.slot_names:
-                state[f"{slot}.{i}"] = known[f"{slot}.{source}"]
-    new.set_state(state)
