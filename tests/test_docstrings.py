@@ -9,6 +9,7 @@ import pytest
 
 MODULES = [
     "fastnn.activations",
+    "fastnn.augmentation",
     "fastnn.callbacks",
     "fastnn.config",
     "fastnn.constraints",

@@ -36,6 +36,11 @@ AugmentConfig augment_from(const py::dict& settings) {
       read_setting(name, v, target);
       return true;
     };
+    if (name == "seed") {
+      config.has_seed = true;
+      read_setting(name, value, config.seed);
+      continue;
+    }
     const bool known =
         take("height", config.height) || take("width", config.width) || take("channels", config.channels) ||
         take("shift_y", config.shift_y) || take("shift_x", config.shift_x) ||
@@ -53,21 +58,24 @@ AugmentConfig augment_from(const py::dict& settings) {
   return config;
 }
 
-py::array gather_array(
-    const py::array& array, const std::string& dtype, int32_t lanes,
-    const std::optional<py::array_t<int64_t, py::array::c_style | py::array::forcecast>>& rows,
-    const AugmentConfig* augment, uint64_t seed, uint64_t epoch, int64_t row_base) {
+py::array gather_array(const py::array& array, const std::string& dtype, int32_t lanes,
+                       const std::optional<py::array>& rows, const std::optional<AugmentConfig>& augment,
+                       uint64_t seed, uint64_t epoch, int64_t row_base) {
   if (array.ndim() < 1) throw_value("rows are taken from an array with at least one dimension, got a scalar");
   TensorType type;
   type.dims.assign(array.shape() + 1, array.shape() + array.ndim());
   type.batched = true;
   BatchSource source = batch_source(array, type, "array");
-  source.augment = augment;
+  source.augment = augment ? &*augment : nullptr;
   source.row_base = row_base;
   GatherRequest request;
   request.count = array.shape(0);
   if (rows) {
-    request.rows = rows->data();
+    if (rows->ndim() != 1 || dtype_of(rows->dtype()) != DType::i64 ||
+        (rows->flags() & py::array::c_style) == 0) {
+      throw_type("rows: expected a contiguous vector of int64");
+    }
+    request.rows = static_cast<const int64_t*>(rows->data());
     request.count = rows->size();
     for (int64_t i = 0; i < request.count; ++i) {
       if (request.rows[i] < 0 || request.rows[i] >= array.shape(0)) {
@@ -99,7 +107,7 @@ py::array gather_array(
 
 void bind_batcher(py::module_& module) {
   py::class_<AugmentConfig>(module, "AugmentConfig", "Random changes to images, as the batcher makes them.")
-      .def(py::init([](const py::kwargs& settings) { return augment_from(settings); }))
+      .def(py::init(&augment_from), py::arg("settings"))
       .def_property_readonly("size", &AugmentConfig::size, "Elements of an image.");
   module.def(
       "gather", &gather_array, py::arg("array"), py::arg("dtype") = "float32", py::arg("lanes") = 1,

@@ -21,6 +21,8 @@ struct AugmentConfig {
   int32_t height = 0;
   int32_t width = 0;
   int32_t channels = 1;
+  bool has_seed = false;  ///< random numbers come from `seed` below instead of the run's
+  uint64_t seed = 0;
   AugmentRange shift_y;         ///< pixels, down
   AugmentRange shift_x;         ///< pixels, to the right
   AugmentRange rotation;        ///< degrees, counter-clockwise

@@ -129,6 +129,7 @@ int64_t augment_scratch(const AugmentConfig& config) {
 
 void gather_augmented(const GatherCall& call) {
   const AugmentConfig& config = *call.augment;
+  const uint64_t seed = config.has_seed ? config.seed : call.seed;
   const int64_t size = config.size(), bytes = size * dtype_size(call.type);
   const auto images_bytes = vector_lanes<float> * size * static_cast<int64_t>(sizeof(float));
   float* images = reinterpret_cast<float*>(call.scratch);
@@ -154,18 +155,18 @@ void gather_augmented(const GatherCall& call) {
       const Philox4 counter = {
           0, static_cast<uint32_t>(row), static_cast<uint32_t>(call.epoch),
           static_cast<uint32_t>(RandomStream::augmentation) | static_cast<uint32_t>(row >> 32) << 8};
-      const Draws draws = draw(counter, call.seed);
+      const Draws draws = draw(counter, seed);
       const AffineMap map = config.warps() ? affine_map(config, draws) : AffineMap{};
       if (config.distorts() || !map.is_identity()) {
         Philox4 elastic = counter;
         elastic[0] = kElastic;
-        warp.run(source, call.source_type, map, elastic, call.seed, image);
+        warp.run(source, call.source_type, map, elastic, seed, image);
       } else {
         convert(source, size, image);
       }
       if (config.recolours()) recolour(config, draws, image);
-      if (config.noise > 0) add_noise(config, counter, call.seed, image);
-      if (config.cuts()) cut(config, counter, call.seed, image);
+      if (config.noise > 0) add_noise(config, counter, seed, image);
+      if (config.cuts()) cut(config, counter, seed, image);
     }
     if (direct) continue;
     finish.out = out;

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         utils,
     )
     from ._core import __version__, num_threads, set_num_threads
+    from .augmentation import Augmentation
     from .layers import Input
     from .models import Model, Sequential
     from .saving import load_model
@@ -48,6 +49,7 @@ _MODULES = (
     "utils",
 )
 _NAMES = {
+    "Augmentation": "augmentation",
     "Input": "layers",
     "Model": "models",
     "Sequential": "models",
@@ -58,6 +60,7 @@ _NAMES = {
 }
 
 __all__ = [
+    "Augmentation",
     "Input",
     "Model",
     "Sequential",

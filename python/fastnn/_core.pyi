@@ -197,7 +197,7 @@ class AugmentConfig:
     """
     Random changes to images, as the batcher makes them.
     """
-    def __init__(self, **kwargs: typing.Any) -> None: ...
+    def __init__(self, settings: dict[str, typing.Any]) -> None: ...
     @property
     def size(self) -> int:
         """
@@ -225,7 +225,7 @@ def gather(
     array: numpy.typing.NDArray[typing.Any],
     dtype: str = "float32",
     lanes: typing.SupportsIndex = 1,
-    rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int64] | None = None,
+    rows: numpy.typing.NDArray[typing.Any] | None = None,
     augment: AugmentConfig | None = None,
     seed: typing.SupportsIndex = 0,
     epoch: typing.SupportsIndex = 0,
