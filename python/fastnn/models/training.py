@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import _core
+from fastnn.augmentation import Augmentation
 from fastnn.callbacks import CallbackList, History
 from fastnn.errors import NonFiniteLossError
 from fastnn.models.feeding import Batches, prepare, split_validation
@@ -138,7 +139,7 @@ class Trainable(Resumable):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
-        augment: Any = None,
+        augment: Augmentation | None = None,
         transform_gradients: Callable[[list[Any]], None] | None = None,
     ) -> History:
         """Train.
@@ -173,7 +174,7 @@ class Trainable(Resumable):
         validation_steps, validation_batch_size, validation_freq : optional
             Steps, batch size and epochs (every so many, or a list) of the evaluations.
         augment : Augmentation, optional
-            Random changes of the images in `x`, new in each epoch.
+            Random changes of the images in `x`, new in each epoch. Validation data stay as they are.
         transform_gradients : callable, optional
             Gets the list of gradients (arrays, one for each trainable weight) between reduction and
             update and may change them in place.
@@ -205,6 +206,8 @@ class Trainable(Resumable):
         initial_epoch = _count("initial_epoch", initial_epoch, least=0)
         batch_size = 32 if batch_size is None else _count("batch_size", batch_size)
         steps_per_epoch = None if steps_per_epoch is None else _count("steps_per_epoch", steps_per_epoch)
+        if augment is not None and not isinstance(augment, Augmentation):
+            raise TypeError(f"fit: augment must be a fastnn.Augmentation or None, got {augment!r}")
         feed = prepare(self, x, y, sample_weight, class_weight, "fit")
         held_out: Data | Batches | None = None
         if validation_data is not None:
@@ -279,18 +282,18 @@ class Trainable(Resumable):
         shuffle: bool,
         hooks: CallbackList,
         progress: Any,
-        augment: Any,
+        augment: Augmentation | None,
         transform_gradients: Any,
     ) -> Logs:
         options: dict[str, Any] = {"seed": self._training_seed, "epoch": self._epochs_run}
         options["on_nonfinite"] = self.on_nonfinite
-        if augment is not None:
-            options["augment"] = augment.core_config(self.input_shape)  # type: ignore[attr-defined]
         if transform_gradients is not None:
             options["transform_gradients"] = transform_gradients
         report = progress.update if progress.wants_updates else None
         total = Outcome()
         loop: Loop | None = None
+        if augment is not None and isinstance(feed, Data):
+            options["augment"] = augment.config_for(feed.x[0])
         if isinstance(feed, Data) and not hooks.needs_batches:
             loop = self._loop(feed, True)
             steps = -(-feed.samples // batch_size)
@@ -308,6 +311,9 @@ class Trainable(Resumable):
                 step_options = dict(options)
                 if order is not None:
                     step_options["order"] = order
+                elif augment is not None:
+                    # Rows are numbered through all batches, so that each gets changes of its own.
+                    step_options.update(augment=augment.config_for(data.x[0]), row_base=total.samples)
                 # A last, smaller batch runs in the plan of the others, with the same bits as in an array.
                 largest = max(largest, data.samples if order is None else len(order))
                 step_options["batch_size"] = largest
