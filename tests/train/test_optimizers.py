@@ -1,6 +1,8 @@
 """The Python face of optimizers; tests/train/test_optimizer_core.py has their arithmetic."""
 
+import copy
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -162,6 +164,23 @@ def test_weight_decay_can_leave_weights_out():
         optimizer.exclude_from_weight_decay(var_names=["kernel"])
 
 
+@pytest.mark.parametrize("optimizer", ALL, ids=repr)
+def test_copies_go_on_alike(optimizer):
+    w1, w2 = weights(), weights()
+    first = copy.deepcopy(optimizer)
+    for step in range(3):
+        first.apply(gradients(w1, step), w1)
+    second = pickle.loads(pickle.dumps(first))
+    assert second.steps == 3 and second.get_config() == first.get_config()
+    for a, b in zip(w1, w2, strict=True):
+        b.store.set(b.name, a.numpy())
+    for step in range(3, 6):
+        first.apply(gradients(w1, step), w1)
+        second.apply(gradients(w2, step), w2)
+    assert same(w1, w2)
+    assert optimizer.steps == 0
+
+
 def test_averages_at_the_end():
     made = weights("float64")
     optimizer = optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5)
@@ -275,3 +294,22 @@ def test_bad_states():
             optimizer.set_state(changed)
     after = optimizer.get_state()
     assert all(np.array_equal(state[key], after[key]) for key in state)
+
+
+def test_fit_ends_with_the_averages():
+    pytest.importorskip("fastnn.losses")
+    import fastnn
+
+    x = np.random.default_rng(0).normal(size=(8, 3))
+    y = x.sum(axis=1, keepdims=True)
+    seen = []
+
+    class Watch(fastnn.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(self.model.get_weights()[0])
+
+    model = fastnn.Sequential([fastnn.Input((3,)), fastnn.layers.Dense(1, dtype="float64")])
+    model.compile(optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5), "mse")
+    model.fit(x, y, batch_size=8, epochs=3, verbose=0, callbacks=[Watch()])
+    expected = 0.5 * (0.5 * seen[0] + 0.5 * seen[1]) + 0.5 * seen[2]
+    np.testing.assert_allclose(model.get_weights()[0], expected, rtol=1e-12)

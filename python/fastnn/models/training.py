@@ -271,6 +271,7 @@ class Trainable(Resumable):
                 progress.end_epoch(logs, time.perf_counter() - started)
                 if self.stop_training:
                     break
+            self.optimizer.finalize_variable_values()
             hooks.on_train_end(logs)
         return history
 

@@ -38,6 +38,12 @@ class Stateful:
     _core: _core.Optimizer | None
     _pending: dict[str, Array] | None  # state that came before the parameters
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Copies and pickles have the arrays, not the weights that these belong to: those are told anew.
+        state = self.get_state()
+        state.pop("learning_rate", None)
+        return self.__dict__ | {"_core": None, "_parameters": [], "_pending": state}
+
     @property
     def steps(self) -> int:
         """Steps so far, with or without an update: what schedules count."""
