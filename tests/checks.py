@@ -416,7 +416,8 @@ def check_forward(declared: Case, built: dict[str, Built], samples: int) -> None
                 for number, (got, want) in enumerate(zip(found, expected)):
                     assert_near(got, want, tolerance, f"{where} output {number} against the reference")
             assert_same_bits(one.run(typed, layout), found, f"{where}: second run")
-            for threads in (2, 3, 4):
+            # Fewer samples than that are one tile, and one thread's work.
+            for threads in (2, 3, 4) if samples > 16 or not one.feeds else ():
                 assert_same_bits(one.run(typed, layout, threads), found, f"{where}: {threads} threads")
             check_cut(declared, one, typed, layout, found, samples)
     for layout in LAYOUTS:

@@ -17,14 +17,32 @@ double element(const View& view, int64_t i, double fallback = 0) {
   return view.dtype == DType::f64 ? view.as<double>()[i] : static_cast<double>(view.as<float>()[i]);
 }
 
-// run[c * L + lane] = value(c)
-template <class T, int L, class Value>
-void spread(T* run, int64_t channels, Value value) {
-  for (int64_t c = 0; c < channels; ++c) store(run + c * L, broadcast<Vec<T, L>>(static_cast<T>(value(c))));
+constexpr int D = vector_lanes<double>;
+using Doubles = Vec<double, D>;
+
+// Elements [i, i + n) of such an operand, n <= D.
+FASTNN_INLINE Doubles elements(const View& view, int64_t i, int64_t n, double fallback = 0) {
+  if (view.data == nullptr) return broadcast<Doubles>(fallback);
+  return view.dtype == DType::f64 ? load_partial<Doubles>(view.as<double>() + i, n)
+                                  : load_convert_partial<Doubles>(view.as<float>() + i, n);
 }
 
-double inverse_deviation(const View& variance, int64_t c, double epsilon) {
-  return 1 / std::sqrt(element(variance, c) + epsilon);
+// run[c * L + lane] = value of channel c, where value(c, n) gives those of channels [c, c + n).
+template <class T, int L, class Value>
+void spread(T* run, int64_t channels, Value value) {
+  for (int64_t c = 0; c < channels; c += D) {
+    const int64_t n = channels - c < D ? channels - c : D;
+    const auto values = convert<Vec<T, D>>(value(c, n));
+    if constexpr (L == 1) {
+      store_partial(run + c, values, n);
+    } else {
+      for (int64_t k = 0; k < n; ++k) store(run + (c + k) * L, broadcast<Vec<T, L>>(values[k]));
+    }
+  }
+}
+
+FASTNN_INLINE Doubles inverse_deviation(const View& variance, int64_t c, int64_t n, double epsilon) {
+  return broadcast<Doubles>(1) / sqrt(elements(variance, c, n, 1) + broadcast<Doubles>(epsilon));
 }
 
 int64_t channels_of(const KernelQuery& query) { return static_cast<const Config*>(query.config)->channels; }
@@ -38,34 +56,55 @@ int64_t run_scratch(const KernelQuery& query) {
 
 template <class T, int L>
 struct BatchMoments {
-  static constexpr int D = vector_lanes<double>;
-  using V = Vec<double, D>;
+  // Adds the first two powers of (x - shift) over `rows` runs, for N vectors of every run from x on.
+  template <int N>
+  static void add_columns(const T* x, int64_t rows, int64_t run, const double* shift, double* sums,
+                          double* squares) {
+    Doubles offset[N], sum[N], square[N];
+    for (int k = 0; k < N; ++k) {
+      offset[k] = load<Doubles>(shift + k * D);
+      sum[k] = load<Doubles>(sums + k * D);
+      square[k] = load<Doubles>(squares + k * D);
+    }
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int k = 0; k < N; ++k) {
+        const Doubles d = load_convert<Doubles>(x + r * run + k * D) - offset[k];
+        sum[k] += d;
+        square[k] = fma(d, d, square[k]);
+      }
+    }
+    for (int k = 0; k < N; ++k) {
+      store(sums + k * D, sum[k]);
+      store(squares + k * D, square[k]);
+    }
+  }
 
-  // Adds the first two powers of (x - shift) over `rows` runs; of each group of L lanes the first `valid`
-  // count.
+  // The same for the first `use` of `width` <= D elements.
+  static void add_part(const T* x, int64_t rows, int64_t run, const double* shift, double* sums,
+                       double* squares, int64_t width, int64_t use) {
+    const Doubles offset = load_partial<Doubles>(shift, width);
+    Doubles sum = load_partial<Doubles>(sums, width), square = load_partial<Doubles>(squares, width);
+    for (int64_t r = 0; r < rows; ++r) {
+      const Doubles d = first_lanes(load_convert_partial<Doubles>(x + r * run, width) - offset, use);
+      sum += d;
+      square = fma(d, d, square);
+    }
+    store_partial(sums, sum, width);
+    store_partial(squares, square, width);
+  }
+
+  // All of a run; of each group of L lanes the first `valid` count.
   static void add_rows(const T* x, int64_t rows, int64_t run, const double* shift, double* sums,
                        double* squares, int64_t valid) {
-    for (int64_t j = 0; j < run; j += D) {
+    int64_t j = 0;
+    if (valid == L) {
+      for (; j + 4 * D <= run; j += 4 * D) add_columns<4>(x + j, rows, run, shift + j, sums + j, squares + j);
+      for (; j + D <= run; j += D) add_columns<1>(x + j, rows, run, shift + j, sums + j, squares + j);
+    }
+    for (; j < run; j += D) {
       const int64_t width = run - j < D ? run - j : D;
       const int64_t use = L == 1 ? width : valid - j % L;
-      if (use <= 0) continue;
-      const V offset = load_partial<V>(shift + j, width);
-      V sum = load_partial<V>(sums + j, width), square = load_partial<V>(squares + j, width);
-      if (use >= D) {
-        for (int64_t r = 0; r < rows; ++r) {
-          const V d = load_convert<V>(x + r * run + j) - offset;
-          sum += d;
-          square = fma(d, d, square);
-        }
-      } else {
-        for (int64_t r = 0; r < rows; ++r) {
-          const V d = first_lanes(load_convert_partial<V>(x + r * run + j, width) - offset, use);
-          sum += d;
-          square = fma(d, d, square);
-        }
-      }
-      store_partial(sums + j, sum, width);
-      store_partial(squares + j, square, width);
+      if (use > 0) add_part(x + j, rows, run, shift + j, sums + j, squares + j, width, use);
     }
   }
 
@@ -75,7 +114,7 @@ struct BatchMoments {
     auto* shift = reinterpret_cast<double*>(call.scratch);
     double* sums = shift + run;
     double* squares = sums + run;
-    spread<double, L>(shift, c.channels, [&](int64_t i) { return element(call.in[1], i); });
+    spread<double, L>(shift, c.channels, [&](int64_t i, int64_t n) { return elements(call.in[1], i, n); });
     for (int64_t i = 0; i < 2 * run; ++i) sums[i] = 0;
     const T* x = call.in[0].as<T>();
     const int64_t whole = call.count / L;
@@ -118,12 +157,13 @@ struct Normalize {
     const auto& c = call.configuration<Config>();
     auto* slope = reinterpret_cast<T*>(call.scratch);
     T* offset = slope + c.channels * L;
-    const auto slope_of = [&](int64_t i) {
-      return element(call.in[3], i, 1) * inverse_deviation(call.in[2], i, c.epsilon);
+    const auto slope_of = [&](int64_t i, int64_t n) {
+      return elements(call.in[3], i, n, 1) * inverse_deviation(call.in[2], i, n, c.epsilon);
     };
     spread<T, L>(slope, c.channels, slope_of);
-    spread<T, L>(offset, c.channels,
-                 [&](int64_t i) { return element(call.in[4], i) - element(call.in[1], i) * slope_of(i); });
+    spread<T, L>(offset, c.channels, [&](int64_t i, int64_t n) {
+      return elements(call.in[4], i, n) - elements(call.in[1], i, n) * slope_of(i, n);
+    });
     const T* x = call.in[0].as<T>();
     T* y = call.out[0].as<T>();
     for_runs<T, L>(call, c, [&](int64_t first, int64_t run) {
@@ -153,9 +193,9 @@ struct NormalizeGradSums {
     const int64_t run = c.channels * L;
     auto* mean = reinterpret_cast<T*>(call.scratch);
     T* deviation = mean + run;
-    spread<T, L>(mean, c.channels, [&](int64_t i) { return element(call.in[2], i); });
+    spread<T, L>(mean, c.channels, [&](int64_t i, int64_t n) { return elements(call.in[2], i, n); });
     spread<T, L>(deviation, c.channels,
-                 [&](int64_t i) { return inverse_deviation(call.in[3], i, c.epsilon); });
+                 [&](int64_t i, int64_t n) { return inverse_deviation(call.in[3], i, n, c.epsilon); });
     const T* dy = call.in[0].as<T>();
     const T* x = call.in[1].as<T>();
     T* sum_out = call.out[0].as<T>();
@@ -164,17 +204,19 @@ struct NormalizeGradSums {
     for (int64_t j = 0; j < run; j += W) {
       const int64_t width = run - j < W ? run - j : W;
       const V centre = load_partial<V>(mean + j, width);
-      V sum, product;
-      if (width == W) {
-        sum = block_sum<V>(rows, [&](int64_t r) { return load<V>(dy + r * run + j); });
-        product = block_sum<V>(
-            rows, [&](int64_t r) { return load<V>(dy + r * run + j) * (load<V>(x + r * run + j) - centre); });
-      } else {
-        sum = block_sum<V>(rows, [&](int64_t r) { return load_partial<V>(dy + r * run + j, width); });
-        product = block_sum<V>(rows, [&](int64_t r) {
-          return load_partial<V>(dy + r * run + j, width) *
-                 (load_partial<V>(x + r * run + j, width) - centre);
-        });
+      V sum = zero<V>(), product = zero<V>();
+      // In blocks, so that rounding errors do not grow with the number of rows.
+      for (int64_t first = 0; first < rows; first += kSumBlock) {
+        const int64_t last = rows - first < kSumBlock ? rows : first + kSumBlock;
+        V block_sum = zero<V>(), block_product = zero<V>();
+        for (int64_t r = first; r < last; ++r) {
+          const V g = width == W ? load<V>(dy + r * run + j) : load_partial<V>(dy + r * run + j, width);
+          const V value = width == W ? load<V>(x + r * run + j) : load_partial<V>(x + r * run + j, width);
+          block_sum += g;
+          block_product = fma(g, value - centre, block_product);
+        }
+        sum += block_sum;
+        product += block_product;
       }
       product *= load_partial<V>(deviation + j, width);
       store_partial(sum_out + j, load_partial<V>(sum_out + j, width) + sum, width);
@@ -197,8 +239,12 @@ struct NormalizeGradInput {
     T* factor = constant + size;
     T* mean = factor + size;
     const double count = static_cast<double>(call.batch) * static_cast<double>(c.positions);
-    const auto deviation = [&](int64_t i) { return inverse_deviation(call.in[3], i, c.epsilon); };
-    const auto slope_of = [&](int64_t i) { return element(call.in[4], i, 1) * deviation(i); };
+    const auto deviation = [&](int64_t i, int64_t n) {
+      return inverse_deviation(call.in[3], i, n, c.epsilon);
+    };
+    const auto slope_of = [&](int64_t i, int64_t n) {
+      return elements(call.in[4], i, n, 1) * deviation(i, n);
+    };
     spread<T, L>(slope, c.channels, slope_of);
     const T* dy = call.in[0].as<T>();
     const T* x = call.in[1].as<T>();
@@ -213,11 +259,13 @@ struct NormalizeGradInput {
       });
       return;
     }
+    const Doubles share = broadcast<Doubles>(1 / count);
     spread<T, L>(constant, c.channels,
-                 [&](int64_t i) { return slope_of(i) * element(call.in[5], i) / count; });
-    spread<T, L>(factor, c.channels,
-                 [&](int64_t i) { return slope_of(i) * deviation(i) * element(call.in[6], i) / count; });
-    spread<T, L>(mean, c.channels, [&](int64_t i) { return element(call.in[2], i); });
+                 [&](int64_t i, int64_t n) { return slope_of(i, n) * elements(call.in[5], i, n) * share; });
+    spread<T, L>(factor, c.channels, [&](int64_t i, int64_t n) {
+      return slope_of(i, n) * deviation(i, n) * elements(call.in[6], i, n) * share;
+    });
+    spread<T, L>(mean, c.channels, [&](int64_t i, int64_t n) { return elements(call.in[2], i, n); });
     for_runs<T, L>(call, c, [&](int64_t first, int64_t run) {
       const int64_t valid = call.count - first / (run * c.positions) * L;
       for (int64_t j = 0; j < run; j += W) {
