@@ -18,5 +18,6 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_param = False
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3

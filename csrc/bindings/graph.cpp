@@ -19,8 +19,8 @@ AttributeValue attribute_from(const std::string& name, const py::handle& value) 
   if (py::isinstance<py::float_>(value)) return value.cast<double>();
   if (py::isinstance<py::str>(value)) return value.cast<std::string>();
   if (py::isinstance<py::sequence>(value)) {
-    const bool whole =
-        std::all_of(value.begin(), value.end(), [](const auto& item) { return PyIndex_Check(item.ptr()) != 0; });
+    const bool whole = std::all_of(value.begin(), value.end(),
+                                   [](const auto& item) { return PyIndex_Check(item.ptr()) != 0; });
     if (whole) return value.cast<std::vector<int64_t>>();
     return value.cast<std::vector<double>>();
   }
@@ -100,11 +100,14 @@ void bind_graph(py::module_& module) {
           },
           py::arg("op"), py::arg("inputs"), py::arg("attributes") = py::dict(), py::arg("name") = "",
           "Adds a node; returns its outputs' numbers.")
-      .def("shape", [](const Graph& g, TensorId t) { return g.type(t).dims; }, py::arg("tensor"),
-           "Dimensions without the batch's.")
-      .def("dtype", [](const Graph& g, TensorId t) { return std::string(dtype_name(g.type(t).dtype)); },
-           py::arg("tensor"))
-      .def("batched", [](const Graph& g, TensorId t) { return g.type(t).batched; }, py::arg("tensor"))
+      .def(
+          "shape", [](const Graph& g, TensorId t) { return g.type(t).dims; }, py::arg("tensor"),
+          "Dimensions without the batch's.")
+      .def(
+          "dtype", [](const Graph& g, TensorId t) { return std::string(dtype_name(g.type(t).dtype)); },
+          py::arg("tensor"))
+      .def(
+          "batched", [](const Graph& g, TensorId t) { return g.type(t).batched; }, py::arg("tensor"))
       .def(
           "producer",
           [](const Graph& g, TensorId t) -> py::object {
@@ -116,20 +119,22 @@ void bind_graph(py::module_& module) {
               std::visit([&, k = key](const auto& v) { attributes[py::str(k)] = py::cast(v); }, value);
             }
             py::list inputs;
-            for (TensorId id : found.in) inputs.append(id == kNoTensor ? py::object(py::none()) : py::cast(id));
+            for (TensorId id : found.in)
+              inputs.append(id == kNoTensor ? py::object(py::none()) : py::cast(id));
             return py::make_tuple(found.op->name, inputs, attributes);
           },
           py::arg("tensor"), "(op, inputs, attributes) of the node that makes the tensor, or None.")
-      .def("gradients",
-           [](Graph& g, TensorId loss, const std::vector<TensorId>& targets, std::optional<TensorId> seed) {
-             std::vector<std::optional<TensorId>> out;
-             for (TensorId id : add_gradients(g, loss, targets, seed.value_or(kNoTensor))) {
-               out.push_back(id == kNoTensor ? std::nullopt : std::optional<TensorId>(id));
-             }
-             return out;
-           },
-           py::arg("loss"), py::arg("targets"), py::arg("seed") = py::none(),
-           "Adds the nodes of d(loss)/d(targets); None where the loss does not depend on a target.")
+      .def(
+          "gradients",
+          [](Graph& g, TensorId loss, const std::vector<TensorId>& targets, std::optional<TensorId> seed) {
+            std::vector<std::optional<TensorId>> out;
+            for (TensorId id : add_gradients(g, loss, targets, seed.value_or(kNoTensor))) {
+              out.push_back(id == kNoTensor ? std::nullopt : std::optional<TensorId>(id));
+            }
+            return out;
+          },
+          py::arg("loss"), py::arg("targets"), py::arg("seed") = py::none(),
+          "Adds the nodes of d(loss)/d(targets); None where the loss does not depend on a target.")
       .def_property_readonly("inputs", [](const Graph& g) { return g.inputs(); })
       .def_property_readonly("node_count", [](const Graph& g) { return g.nodes().size(); });
 }

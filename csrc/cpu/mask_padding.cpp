@@ -26,6 +26,7 @@ struct MaskPadding {
 }  // namespace
 
 extern const Kernel mask_padding_kernel;
-const Kernel mask_padding_kernel{.f32 = tile_kernels_f32<MaskPadding>(), .f64 = tile_kernels_f64<MaskPadding>()};
+const Kernel mask_padding_kernel{.f32 = tile_kernels_f32<MaskPadding>(),
+                                 .f64 = tile_kernels_f64<MaskPadding>()};
 
 }  // namespace fastnn::cpu

@@ -19,8 +19,8 @@ class FASTNN_API Function {
   const Graph& graph() const { return *graph_; }
   const std::vector<TensorId>& fetch() const { return fetch_; }
 
-  /// Runs over `samples` rows, `batch_size` at a time (0: all at once). A plan is made for each batch size that
-  /// comes along, so callers do well to use few; it may be larger than `samples`.
+  /// Runs over `samples` rows, `batch_size` at a time (0: all at once). A plan is made for each batch size
+  /// that comes along, so callers do well to use few; it may be larger than `samples`.
   ///
   /// outputs: one address for each fetched tensor. Batched ones get a row a sample. Unbatched ones get the
   /// last batch's value. threads: 0 for as many as the work is worth.

@@ -136,10 +136,11 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
   }
   Optimizer* optimizer = spec_.optimizer.get();
   if (optimizer != nullptr && args.learning_rates.empty()) throw_value("no learning rates were given");
-  // Not lowered to the samples there are: the plan, and with it the order of sums, follows from the batch size.
+  // Not lowered to the samples there are: the plan, and with it the order of sums, follows from the batch
+  // size.
   const int64_t batch_size = args.batch_size;
-  int64_t steps =
-      args.drop_remainder ? std::max<int64_t>(1, args.samples / batch_size) : (args.samples + batch_size - 1) / batch_size;
+  int64_t steps = args.drop_remainder ? std::max<int64_t>(1, args.samples / batch_size)
+                                      : (args.samples + batch_size - 1) / batch_size;
   if (args.max_steps > 0) steps = std::min(steps, args.max_steps);
 
   std::vector<int64_t> shuffled;

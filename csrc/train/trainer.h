@@ -42,10 +42,10 @@ struct EpochResult {
 struct EpochArguments {
   std::vector<BatchSource> sources;  ///< one for each of the graph's inputs
   int64_t samples = 0;               ///< rows of the sources
-  int64_t batch_size = 32;                 ///< also the plan's capacity, even if there are fewer samples
-  int64_t max_steps = 0;           ///< stop after that many steps; 0: all rows once
-  bool shuffle = false;            ///< by Philox, keyed by seed and epoch
-  const int64_t* order = nullptr;  ///< `samples` row numbers to take in this order, instead of shuffling
+  int64_t batch_size = 32;           ///< also the plan's capacity, even if there are fewer samples
+  int64_t max_steps = 0;             ///< stop after that many steps; 0: all rows once
+  bool shuffle = false;              ///< by Philox, keyed by seed and epoch
+  const int64_t* order = nullptr;    ///< `samples` row numbers to take in this order, instead of shuffling
   bool drop_remainder = false;
   std::vector<double> learning_rates;  ///< one a step (the last one holds on)
   uint64_t seed = 0;

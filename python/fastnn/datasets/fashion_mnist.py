@@ -54,7 +54,7 @@ _SOURCE = Source(
 def load_data(path: StrPath | None = None) -> tuple[Part, Part]:
     """Load Fashion-MNIST, downloading it once if it is not on this machine.
 
-    Fashion-MNIST [1]_ has 60,000 training and 10,000 test images of 28 x 28 grey pixels, labelled 0 to 9
+    Fashion-MNIST [Xiao17]_ has 60,000 training and 10,000 test images of 28 x 28 grey pixels, labelled 0 to 9
     (`CLASS_NAMES` says what they show). The files are looked for in `path` alone if it is given; else in
     ``$FASTNN_DATA/fashion_mnist``, then in the cache (``$FASTNN_CACHE/fashion_mnist``, or
     ``~/.cache/fastnn/fashion_mnist``), into which they are downloaded (31 MB; needs the extra ``data``)
@@ -84,7 +84,7 @@ def load_data(path: StrPath | None = None) -> tuple[Part, Part]:
 
     References
     ----------
-    .. [1] H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine
+    .. [Xiao17] H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine
        learning algorithms", arXiv:1708.07747, 2017.
 
     Examples

@@ -25,7 +25,7 @@ _FILES = tuple(
 def load_data(path: StrPath | None = None) -> tuple[Part, Part]:
     """Load MNIST, or images of your own in MNIST's four files.
 
-    MNIST [1]_ has 60,000 training and 10,000 test images of 28 x 28 grey pixels (0 is background, 255
+    MNIST [LeCun98]_ has 60,000 training and 10,000 test images of 28 x 28 grey pixels (0 is background, 255
     ink), labelled 0 to 9. Its files come with the package, and are verified when they are loaded.
 
     Parameters
@@ -57,7 +57,7 @@ def load_data(path: StrPath | None = None) -> tuple[Part, Part]:
 
     References
     ----------
-    .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
+    .. [LeCun98] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
        recognition", Proceedings of the IEEE 86 (11), 2278-2324, 1998.
 
     Examples
