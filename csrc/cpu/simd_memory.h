@@ -12,10 +12,8 @@ FASTNN_INLINE V load_partial(const Elem<V>* p, std::ptrdiff_t n) {
   constexpr int L = lanes<V>;
   using T = Elem<V>;
   using F = std::conditional_t<sizeof(T) == 8, double, float>;
-  V out{};
   if constexpr (L == 1) {
-    if (n > 0) out = *p;
-    return out;
+    return n > 0 ? *p : T(0);
   } else if constexpr (sizeof(T) == sizeof(F) &&
                        requires(Vec<F, L>& v, const F* q) { detail::native_load_partial(q, n, v); }) {
     Vec<F, L> v;
@@ -23,9 +21,15 @@ FASTNN_INLINE V load_partial(const Elem<V>* p, std::ptrdiff_t n) {
     return bit_cast<V>(v);
   } else {
     if (n >= L) return load<V>(p);
-    T copy[L] = {};
-    for (std::ptrdiff_t i = 0; i < n; ++i) copy[i] = p[i];
-    return load<V>(copy);
+    if constexpr (sizeof(T) >= 4) {
+      using H = Vec<T, L / 2>;
+      if (n >= L / 2) return combine(load<H>(p), load_partial<H>(p + L / 2, n - L / 2));
+      return combine(load_partial<H>(p, n), H{});
+    } else {
+      T copy[L] = {};
+      for (std::ptrdiff_t i = 0; i < n; ++i) copy[i] = p[i];
+      return load<V>(copy);
+    }
   }
 }
 

@@ -44,10 +44,15 @@ def run_program(source: Path, compiler: str, level: str, folder: Path) -> str:
     missing = needed - cpu_flags()
     if missing:
         pytest.skip(f"this processor has no {', '.join(sorted(missing))}")
-    program = folder / source.stem
-    command = [compiler, *FLAGS, march, str(source), "-o", str(program)]
-    built = subprocess.run(command, capture_output=True, text=True)
-    assert built.returncode == 0, f"{' '.join(command)}\n{built.stdout}{built.stderr}"
+    program, compiled = folder / source.stem, folder / f"{source.stem}.o"
+    ccache = ["ccache"] if shutil.which("ccache") else []
+    commands = [
+        [*ccache, compiler, *FLAGS, march, "-c", str(source), "-o", str(compiled)],
+        [compiler, str(compiled), "-o", str(program)],
+    ]
+    for command in commands:
+        built = subprocess.run(command, capture_output=True, text=True)
+        assert built.returncode == 0, f"{' '.join(command)}\n{built.stdout}{built.stderr}"
     ran = subprocess.run([str(program)], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
