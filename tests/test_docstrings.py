@@ -19,6 +19,7 @@ MODULES = [
     "fastnn.datasets.mnist",
     "fastnn.initializers",
     "fastnn.layers",
+    "fastnn.losses",
     "fastnn.models",
     "fastnn.optimizers",
     "fastnn.random",

@@ -19,6 +19,32 @@ void single_values(const T* p, const T* t, T* out, int64_t count, const LossPara
   });
 }
 
+// Targets of cross-entropies are 0 to 1. What is half a unit off is no noise but another scale or numbering,
+// for which the loss has no bound below.
+template <class T, int L>
+void check_targets(const KernelCall& call, const T* t) {
+  using Run = LastAxis<T, 1>;
+  using Block = typename Run::Block;
+  const int64_t size = call.in[1].size;
+  Run::each(call.groups(L) * size * L, [&](int64_t i, int valid) {
+    const Block target = Run::get(t + i, valid);
+    if (!any(mask_or(less(target, broadcast<Block>(T(-0.5))), greater(target, broadcast<Block>(T(1.5))))))
+      return;
+    for (int64_t e = i; e < i + valid; ++e) {
+      const int64_t sample = e / (size * L) * L + e % L;
+      if ((t[e] < T(-0.5) || t[e] > T(1.5)) && sample < call.count) {
+        call.status->report(Status::target_out_of_range, call.node, call.first + sample,
+                            static_cast<double>(t[e]), 1);
+      }
+    }
+  });
+}
+
+constexpr bool has_probability_targets(LossKind kind) {
+  return kind == LossKind::binary_cross_entropy || kind == LossKind::binary_cross_entropy_logits ||
+         kind == LossKind::binary_focal || kind == LossKind::binary_focal_logits;
+}
+
 template <class T, int L>
 struct ElementwiseLoss {
   static void run(const KernelCall& call) {
@@ -32,6 +58,7 @@ struct ElementwiseLoss {
     const int64_t positions = call.groups(L) * config.positions;
     const bool mean = config.kind != LossKind::kl_divergence;
     const Value scale = broadcast<Value>(mean ? T(1) / static_cast<T>(config.extent) : T(1));
+    if (has_probability_targets(config.kind)) check_targets<T, L>(call, t);
     with_loss(config.kind, [&]<LossKind K>() {
       if (config.extent == 1) return single_values<T, K>(p, t, out, positions * L, k);
       for (int64_t at = 0; at < positions; ++at) {

@@ -98,6 +98,10 @@ void Workspace::check_status() {
     throw_value(where, ": got class or id ", static_cast<int64_t>(value), ", expected an integer from 0 to ",
                 limit - 1, "; check the labels or ids, or enlarge the layer");
   }
+  if (code == Status::target_out_of_range) {
+    throw_value(where, ": got target ", value, ", expected a number from 0 to ", limit,
+                "; scale the targets, or number the two classes 0 and 1");
+  }
   throw_runtime(where, ": non-finite value ", value);
 }
 

@@ -1,9 +1,8 @@
-// weighted_sum(x (None, ...), weight?, mask?; mean) -> (total, weights, count), float64 sums over samples and
-// positions:
-//   total = sum of w m x, weights = sum of w m, count = sum of m. With mean, total is divided by the batch's
-//   number of positions. weight (None, ...) has the leading dims of x, mask its dims; absent ones are 1.
-// weighted_sum_grad(g, x, weight?, mask?; mean) -> g w m, or g w m / positions; 0 in lanes that hold no
-// sample.
+// weighted_sum(x (None, ...), weight?, mask?; mean) -> (total, weights, count), float64 numbers: the sums over
+// samples and positions of w m x, of w m and of m. With mean, total is divided by the batch's positions.
+// weight (None, ...) has the leading dims of x, mask its dims; absent ones are 1. Both count as constants: they
+// have no gradient.
+// weighted_sum_grad(g, x, weight?, mask?; mean) -> g w m (over positions); 0 in lanes that hold no sample.
 #pragma once
 
 #include "ops/loss_common.h"
@@ -42,8 +41,6 @@ inline const Op weighted_sum{
         [](const NodeInfo& n) { return weighted_sum_config(n.in[0], n.in[1], n.in[2], n.attributes); },
     .gradient =
         [](GradientContext& g) {
-          refuse_gradient(g, 1, "weights");
-          refuse_gradient(g, 2, "mask");
           // Sums of weights do not depend on the values.
           if (g.out_gradients[0] == kNoTensor) return std::vector<TensorId>(3, kNoTensor);
           return std::vector<TensorId>{

@@ -133,6 +133,20 @@ def test_a_nan_agrees_with_nothing(layout):
     np.testing.assert_array_equal(run("threshold_equal", [0.2, np.nan], [0, 0], layout), [1, 0])
 
 
+@pytest.mark.parametrize("layout", ["rows", "lanes"])
+@pytest.mark.parametrize("kind", ["binary_cross_entropy", "binary_focal_logits"])
+@pytest.mark.parametrize("target", [-1, 2, 255])
+def test_targets_of_another_scale(kind, target, layout):
+    targets = np.array([0, 1, 1.2, -0.1] * 10)
+    p = np.full(40, 0.5)
+    assert np.isfinite(run(kind, p, targets, layout)).all()
+    targets[37] = target
+    with pytest.raises(
+        ValueError, match=rf"loss_layer .*sample 37 .*got target {target}, expected .* 0 to 1"
+    ):
+        run(kind, p, targets, layout)
+
+
 def test_sums_over_long_axes_keep_their_precision():
     values = np.full((2, 100_003), 0.1, "float32")
     graph = _core.Graph()

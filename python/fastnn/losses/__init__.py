@@ -1,0 +1,263 @@
+"""Losses: how far predictions are from labels, as training minimises it.
+
+Names, arguments and defaults are Keras'. Every loss takes sample weights and a reduction. Cross-entropies of
+models that end in a softmax or sigmoid are computed from the logits.
+
+Examples
+--------
+>>> from fastnn import losses
+>>> losses.get("mse")([[1.0], [2.0]], [[1.0], [4.0]])
+2.0
+>>> losses.SparseCategoricalCrossentropy(ignore_class=-1)([0, -1], [[1.0, 1.0], [1.0, 1.0]]).__round__(4)
+0.6931
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastnn._names import nearest, snake_case
+from fastnn.losses.base import Loss
+from fastnn.losses.binary import BinaryCrossentropy, BinaryFocalCrossentropy, Hinge, SquaredHinge
+from fastnn.losses.categorical import (
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalHinge,
+    KLDivergence,
+    SparseCategoricalCrossentropy,
+)
+from fastnn.losses.custom import FunctionLoss
+from fastnn.losses.functions import (
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    cosine_similarity,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
+from fastnn.losses.regression import (
+    CosineSimilarity,
+    Huber,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+)
+
+__all__ = [
+    "Loss",
+    "FunctionLoss",
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "cosine_similarity",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
+    "deserialize",
+    "get",
+    "serialize",
+]
+
+_CLASSES: tuple[type[Any], ...] = (
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+)
+_SHORT: dict[str, type[Any]] = {
+    "mse": MeanSquaredError,
+    "mae": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "msle": MeanSquaredLogarithmicError,
+    "bce": BinaryCrossentropy,
+    "binary_cross_entropy": BinaryCrossentropy,
+    "cce": CategoricalCrossentropy,
+    "categorical_cross_entropy": CategoricalCrossentropy,
+    "scce": SparseCategoricalCrossentropy,
+    "sparse_categorical_cross_entropy": SparseCategoricalCrossentropy,
+    "huber_loss": Huber,
+    "kld": KLDivergence,
+    "kullback_leibler_divergence": KLDivergence,
+    "logcosh": LogCosh,
+}
+# "MeanSquaredError", "mean_squared_error", "mse" and "MSE" are all known.
+_BY_NAME: dict[str, type[Any]] = {
+    **{snake_case(cls.__name__): cls for cls in _CLASSES},
+    **{cls.__name__.lower(): cls for cls in _CLASSES},
+    "kl_divergence": KLDivergence,
+    **_SHORT,
+}
+_OFFERED = [
+    *(snake_case(cls.__name__) for cls in _CLASSES if cls is not KLDivergence),
+    "kl_divergence",
+    *_SHORT,
+]
+
+
+def get(identifier: Any) -> Loss:
+    """Return a loss: itself, or one with default settings by its name.
+
+    Parameters
+    ----------
+    identifier : str, Loss, type, function or mapping
+        A name such as ``"mse"`` or ``"sparse_categorical_crossentropy"``, a loss, its class, a function of
+        this module, a function of two symbolic tensors (see `FunctionLoss`), or what `serialize` returned.
+
+    Returns
+    -------
+    Loss
+
+    Raises
+    ------
+    ValueError
+        If the name is not known; the message offers the nearest ones.
+    TypeError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> from fastnn import losses
+    >>> losses.get("huber")
+    Huber()
+    >>> losses.get("mean_square_error")
+    Traceback (most recent call last):
+    ValueError: unknown loss 'mean_square_error'; did you mean 'mean_squared_error'?
+    """
+    if isinstance(identifier, Loss):
+        return identifier
+    if isinstance(identifier, Mapping):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        cls = _BY_NAME.get(identifier.lower())
+        if cls is None:
+            raise ValueError(f"unknown loss {identifier!r}{nearest(identifier, _OFFERED)}")
+        made: Loss = cls()
+        return made
+    if isinstance(identifier, type) and issubclass(identifier, Loss):
+        return identifier()
+    if hasattr(identifier, "loss_class"):
+        of_function: Loss = identifier.loss_class()
+        return of_function
+    if callable(identifier):
+        return FunctionLoss(identifier)
+    raise TypeError(f"a loss is a name, a Loss or a function, got {identifier!r}")
+
+
+def serialize(loss: Loss) -> dict[str, Any]:
+    """Describe a loss in plain values.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss.
+
+    Returns
+    -------
+    dict
+        With ``class_name`` and ``config``.
+
+    Raises
+    ------
+    TypeError
+        If it holds a function, which has no plain form.
+
+    Examples
+    --------
+    >>> from fastnn import losses
+    >>> losses.serialize(losses.Huber(2.0))["config"]["delta"]
+    2.0
+    """
+    return {"class_name": type(loss).__name__, "config": loss.get_config()}
+
+
+def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss:
+    """Make a loss from what `serialize` returned.
+
+    Parameters
+    ----------
+    description : mapping
+        With ``class_name`` and ``config``.
+    custom_objects : mapping, optional
+        Other classes of losses by name.
+
+    Returns
+    -------
+    Loss
+
+    Raises
+    ------
+    ValueError
+        If the class is not known or the description is none.
+
+    Examples
+    --------
+    >>> from fastnn import losses
+    >>> losses.deserialize({"class_name": "Huber", "config": {"delta": 2.0}})
+    Huber(delta=2.0)
+    """
+    if not isinstance(description, Mapping) or not {"class_name", "config"} <= set(description):
+        raise ValueError(f"a loss is described by 'class_name' and 'config', got {description!r}")
+    name = str(description["class_name"])
+    cls = (custom_objects or {}).get(name) or _BY_NAME.get(name.lower())
+    if cls is None:
+        raise ValueError(
+            f"unknown loss {name!r}{nearest(name, [c.__name__ for c in _CLASSES])}; pass losses of your own "
+            "in custom_objects"
+        )
+    made: Loss = cls.from_config(description["config"])
+    return made

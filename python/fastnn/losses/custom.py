@@ -1,0 +1,70 @@
+"""Losses that are a user's function of symbolic tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastnn import _core
+from fastnn.losses.base import Loss
+from fastnn.tensor import Tensor, graph_tensor
+
+
+class FunctionLoss(Loss):
+    """A function of two symbolic tensors as a loss.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(y_true, y_pred)`` gets `fastnn.tensor.Tensor` objects of one shape and returns the losses'
+        tensor: one number for each sample, or for each of its positions. It is called when a graph is built
+        and computes with fastnn's ops and layers.
+    reduction, name, dtype
+        See `Loss`; the name is the function's by default.
+
+    Examples
+    --------
+    >>> from fastnn.losses import FunctionLoss
+    >>> from fastnn.tensor import apply
+    >>> def doubled(y_true, y_pred):
+    ...     error = apply("elementwise_loss", [y_pred, y_true], {"kind": "absolute_error"})
+    ...     return apply("add", [error, error])
+    >>> FunctionLoss(doubled)([[1.0, 2.0]], [[2.0, 4.0]])
+    3.0
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Tensor, Tensor], Tensor],
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        if not callable(function):
+            raise TypeError(f"FunctionLoss: expected a function of y_true and y_pred, got {function!r}")
+        super().__init__(name or getattr(function, "__name__", "loss"), reduction, dtype)
+        self.function = function
+
+    def call(self, graph: _core.Graph, y_true: int, y_pred: int) -> int:
+        """Add the function's nodes."""
+        # Imported here: layers are not needed for other losses.
+        from fastnn.layers.context import BuildContext
+
+        with BuildContext(graph) as context:
+            context.enter(self.name)
+            result: Any = self.function(
+                graph_tensor(graph, y_true, "y_true"), graph_tensor(graph, y_pred, "y_pred")
+            )
+        if not isinstance(result, Tensor) or result.graph is not graph or not graph.batched(result.id):
+            raise TypeError(
+                f"{self.label}: the function must return a symbolic tensor with a loss for each sample, "
+                f"got {result!r}"
+            )
+        return result.id
+
+    def get_config(self) -> dict[str, Any]:
+        """Functions have no plain form."""
+        raise TypeError(
+            f"{self.label}: a model compiled with a function as its loss cannot be saved with it; write a "
+            "subclass of fastnn.losses.Loss"
+        )
