@@ -1,7 +1,7 @@
-// weighted_sum(x (None, ...), weight?, mask?; mean) -> (total, weights, count), float64 numbers: the sums over
-// samples and positions of w m x, of w m and of m. With mean, total is divided by the batch's positions.
-// weight (None, ...) has the leading dims of x, mask its dims; absent ones are 1. Both count as constants: they
-// have no gradient.
+// weighted_sum(x (None, ...), weight?, mask?; mean) -> (total, weights, count), float64 numbers:
+// the sums over samples and positions of w m x, of w m and of m. With mean, total is divided by the batch's
+// number of positions. weight (None, ...) has the leading dims of x, mask its dims; absent ones are 1. Both
+// count as constants: they have no gradient.
 // weighted_sum_grad(g, x, weight?, mask?; mean) -> g w m (over positions); 0 in lanes that hold no sample.
 #pragma once
 
