@@ -400,9 +400,7 @@ def main() -> None:
                 "rounds": [run["epoch"] for run in runs],
             }
         )
-    print(
-        f"{CASES[args.case]}: one epoch of 60,000 images, batch {args.batch}, Adam, {args.threads} threads"
-    )
+    print(f"{CASES[args.case]}: one epoch of 60,000 images, batch {args.batch}, Adam, {args.threads} threads")
     print(
         f"multiply-add peak {peak * 1e-9:.0f} GFLOP/s; arithmetic floor {arithmetic / peak:.3f} s; "
         f"medians of {args.rounds} rounds"
