@@ -3,6 +3,7 @@
 #include "ops/dense.h"
 
 #include "cpu/activation.h"
+#include "cpu/gemm.h"
 #include "cpu/kernels.h"
 
 namespace fastnn::cpu {
@@ -139,50 +140,151 @@ struct DenseGradKernelPartial {
   }
 };
 
-// Unit: 8 rows of the kernel's gradient. x in any layout, dy in rows; samples are summed in order.
-constexpr int64_t kUnitRows = 8;
+// ---- Rows
+// --------------------------------------------------------------------------------------------------
+
+template <class T>
+void dense_rows(const KernelCall& call) {
+  const auto& c = call.configuration<Config>();
+  Gemm<T> g;
+  g.m = call.count * c.positions;
+  g.n = c.out;
+  g.inner = c.in;
+  g.a = call.in[0].as<T>();
+  g.a_row = c.in;
+  g.b = call.in[1].as<T>();
+  g.b_row = c.out;
+  g.c = call.out[0].as<T>();
+  g.c_row = c.out;
+  g.bias = c.has_bias ? call.in[2].as<T>() : nullptr;
+  gemm(g, call.scratch);
+  apply_activation(c.activation, g.c, g.m * g.n);
+}
+
+// dx = dy . kernel^T, with the kernel transposed once a step, so that vectors run along the inputs.
+template <class T>
+void dense_grad_input_rows(const KernelCall& call) {
+  const auto& c = call.configuration<Config>();
+  if (call.in[1].rank != 1) {  // no parameter, so not packed
+    DenseGradInput<T, 1>::run(call);
+    return;
+  }
+  Gemm<T> g;
+  g.m = call.count * c.positions;
+  g.n = c.in;
+  g.inner = c.out;
+  g.a = call.in[0].as<T>();
+  g.a_row = c.out;
+  g.b = call.in[1].as<T>();
+  g.b_row = c.in;
+  g.c = call.out[0].as<T>();
+  g.c_row = c.in;
+  gemm(g, call.scratch);
+}
+
+constexpr int64_t kPackRows = 64;
+
+template <class T>
+void pack_transposed(const KernelCall& call) {
+  const int64_t in = call.in[0].dims[0];
+  const int64_t out = call.in[0].dims[1];
+  const int64_t first = call.unit_begin * kPackRows;
+  const int64_t last = call.unit_end * kPackRows < in ? call.unit_end * kPackRows : in;
+  transpose_matrix(call.in[0].as<T>() + first * out, last - first, out, out, call.out[0].as<T>() + first, in);
+}
+
+int64_t pack_elements(const KernelQuery& query) { return query.in[0].size; }
+int64_t pack_units(const KernelQuery& query) { return (query.in[0].dims[0] + kPackRows - 1) / kPackRows; }
+
+template <class T>
+void dense_grad_kernel_rows(const KernelCall& call) {
+  const auto& c = call.configuration<Config>();
+  Gemm<T> g;
+  g.m = c.in;
+  g.n = c.out;
+  g.inner = call.count * c.positions;
+  g.a = call.in[0].as<T>();
+  g.a_row = 1;
+  g.a_col = c.in;
+  g.b = call.in[1].as<T>();
+  g.b_row = c.out;
+  g.c = call.out[0].as<T>();
+  g.c_row = c.out;
+  g.accumulate = true;
+  gemm(g, call.scratch);
+}
+
+int64_t rows_scratch(int64_t m, int64_t n, int64_t k, DType type) {
+  return type == DType::f64 ? gemm_scratch<double>(m, n, k) : gemm_scratch<float>(m, n, k);
+}
+int64_t dense_scratch(const KernelQuery& query) {
+  const auto& c = *static_cast<const Config*>(query.config);
+  return query.lanes > 1 ? 0 : rows_scratch(query.samples * c.positions, c.out, c.in, query.out[0].dtype);
+}
+int64_t dense_grad_input_scratch(const KernelQuery& query) {
+  const auto& c = *static_cast<const Config*>(query.config);
+  return query.lanes > 1 ? 0 : rows_scratch(query.samples * c.positions, c.in, c.out, query.out[0].dtype);
+}
+int64_t dense_grad_kernel_scratch(const KernelQuery& query) {
+  const auto& c = *static_cast<const Config*>(query.config);
+  return query.lanes > 1 ? 0 : rows_scratch(c.in, c.out, query.samples * c.positions, query.out[0].dtype);
+}
+
+// ---- Whole: the kernel's gradient over the full batch
+// ------------------------------------------------------
+
+constexpr int64_t kUnitRows = 24;  // of the kernel's gradient
 
 int64_t grad_kernel_units(const KernelQuery& query) {
   const auto& c = *static_cast<const Config*>(query.config);
   return (c.in + kUnitRows - 1) / kUnitRows;
 }
+int64_t grad_kernel_whole_scratch(const KernelQuery& query) {
+  const auto& c = *static_cast<const Config*>(query.config);
+  return rows_scratch(kUnitRows, c.out, query.samples * c.positions, query.out[0].dtype);
+}
 
+// x in any layout, dy in rows; samples are summed in order.
 template <class T>
 void dense_grad_kernel_whole(const KernelCall& call) {
-  constexpr int L = vector_lanes<T>;
-  using V = Vec<T, L>;
   const auto& c = call.configuration<Config>();
   const View& x = call.in[0];
-  const T* dy = call.in[1].as<T>();
-  T* out = call.out[0].as<T>();
-  constexpr int kColumns = 3;  // vectors of outputs
   const int64_t lanes = x.lanes;
-  const int64_t first = call.unit_begin * kUnitRows;
   const int64_t last = call.unit_end * kUnitRows < c.in ? call.unit_end * kUnitRows : c.in;
-  for (int64_t i = first; i < last; i += kUnitRows) {
-    const int64_t rows = last - i < kUnitRows ? last - i : kUnitRows;
-    for (int64_t o = 0; o < c.out; o += kColumns * L) {
-      V sum[kUnitRows][kColumns] = {};
-      for (int64_t n = 0; n < call.count; ++n) {
-        for (int64_t p = 0; p < c.positions; ++p) {
-          const T* source = x.as<T>() + (n / lanes) * x.size * lanes + (p * c.in + i) * lanes + n % lanes;
-          const T* g = dy + (n * c.positions + p) * c.out + o;
-          V gv[kColumns];
-          for (int j = 0; j < kColumns; ++j) {
-            const int64_t rest = c.out - o - j * L;
-            gv[j] = rest >= L ? load<V>(g + j * L) : rest > 0 ? load_partial<V>(g + j * L, rest) : zero<V>();
-          }
-          for (int64_t k = 0; k < rows; ++k) {
-            const V b = broadcast<V>(source[k * lanes]);
-            for (int j = 0; j < kColumns; ++j) sum[k][j] = fma(b, gv[j], sum[k][j]);
-          }
-        }
-      }
-      for (int64_t k = 0; k < rows; ++k) {
-        for (int j = 0; j < kColumns; ++j) {
-          const int64_t rest = c.out - o - j * L;
-          if (rest > 0) store_partial<V>(out + (i + k) * c.out + o + j * L, sum[k][j], rest < L ? rest : L);
-        }
+  for (int64_t first = call.unit_begin * kUnitRows; first < last; first += kUnitRows) {
+    Gemm<T> g;
+    g.m = last - first < kUnitRows ? last - first : kUnitRows;
+    g.n = c.out;
+    g.c = call.out[0].as<T>() + first * c.out;
+    g.c_row = c.out;
+    if (lanes == 1) {
+      g.inner = call.count * c.positions;
+      g.a = x.as<T>() + first;
+      g.a_row = 1;
+      g.a_col = c.in;
+      g.b = call.in[1].as<T>();
+      g.b_row = c.out;
+      gemm(g, call.scratch);
+      continue;
+    }
+    g.a_row = lanes;
+    g.a_outer = x.size * lanes;
+    g.b_row = c.positions * c.out;
+    g.b_outer = lanes * g.b_row;
+    for (int64_t p = 0; p < c.positions; ++p) {
+      g.accumulate = p > 0;
+      g.a = x.as<T>() + (p * c.in + first) * lanes;
+      g.b = call.in[1].as<T>() + p * c.out;
+      g.outer = call.count / lanes;
+      g.inner = lanes;
+      gemm(g, call.scratch);
+      if (const int64_t rest = call.count % lanes; rest > 0) {
+        g.a += g.outer * g.a_outer;
+        g.b += g.outer * g.b_outer;
+        g.outer = 1;
+        g.inner = rest;
+        g.accumulate = true;
+        gemm(g, call.scratch);
       }
     }
   }
@@ -191,20 +293,33 @@ void dense_grad_kernel_whole(const KernelCall& call) {
 }  // namespace
 
 extern const Kernel dense_kernel;
-const Kernel dense_kernel{.f32 = tile_kernels_f32<Dense>(), .f64 = tile_kernels_f64<Dense>()};
+const Kernel dense_kernel{
+    .f32 = {.rows = dense_rows<float>, .lanes = Dense<float, vector_lanes<float>>::run},
+    .f64 = {.rows = dense_rows<double>, .lanes = Dense<double, vector_lanes<double>>::run},
+    .scratch = dense_scratch};
 
 extern const Kernel dense_grad_input_kernel;
-const Kernel dense_grad_input_kernel{.f32 = tile_kernels_f32<DenseGradInput>(),
-                                     .f64 = tile_kernels_f64<DenseGradInput>()};
+const Kernel dense_grad_input_kernel{
+    .f32 = {.rows = dense_grad_input_rows<float>, .lanes = DenseGradInput<float, vector_lanes<float>>::run},
+    .f64 = {.rows = dense_grad_input_rows<double>,
+            .lanes = DenseGradInput<double, vector_lanes<double>>::run},
+    .scratch = dense_grad_input_scratch,
+    .pack_input = 1,
+    .pack_elements = pack_elements,
+    .pack_f32 = pack_transposed<float>,
+    .pack_f64 = pack_transposed<double>,
+    .pack_units = pack_units};
 
 extern const Kernel dense_grad_kernel_kernel;
 const Kernel dense_grad_kernel_kernel{
-    .f32 = {.rows = DenseGradKernelPartial<float, 1>::run,
+    .f32 = {.rows = dense_grad_kernel_rows<float>,
             .lanes = DenseGradKernelPartial<float, vector_lanes<float>>::run,
             .whole = dense_grad_kernel_whole<float>},
-    .f64 = {.rows = DenseGradKernelPartial<double, 1>::run,
+    .f64 = {.rows = dense_grad_kernel_rows<double>,
             .lanes = DenseGradKernelPartial<double, vector_lanes<double>>::run,
             .whole = dense_grad_kernel_whole<double>},
+    .scratch = dense_grad_kernel_scratch,
+    .whole_scratch = grad_kernel_whole_scratch,
     .units = grad_kernel_units,
     .whole_rows_inputs = 0b10,
     .lane_accumulators = true};

@@ -17,7 +17,7 @@ import fastnn
 Array = npt.NDArray[Any]
 
 # Epochs, batch size and peak learning rate of each ready model, chosen on a validation split.
-_RECIPES = {"lenet5": (10, 64, 2e-3), "mlp": (10, 64, 1e-3), "perceptron": (10, 64, 0.1)}
+_RECIPES = {"lenet5": (10, 64, 2e-3), "mlp": (10, 64, 1e-3), "perceptron": (10, 64, 0.5)}
 _OPTIMIZERS = {"lenet5": "adam", "mlp": "adam", "perceptron": "sgd"}
 _VALIDATION = 0.1
 _INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended
