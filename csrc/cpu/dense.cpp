@@ -141,21 +141,42 @@ struct DenseGradKernelPartial {
 };
 
 // ---- Rows
-// --------------------------------------------------------------------------------------------------
+
+// The products' shapes and strides, for scratch and for the run alike.
+template <class T>
+Gemm<T> forward_product(const Config& c, int64_t samples) {
+  Gemm<T> g;
+  g.m = samples * c.positions;
+  g.n = g.b_row = g.c_row = c.out;
+  g.inner = g.a_row = c.in;
+  return g;
+}
+template <class T>
+Gemm<T> input_gradient_product(const Config& c, int64_t samples) {
+  Gemm<T> g;
+  g.m = samples * c.positions;
+  g.n = g.b_row = g.c_row = c.in;
+  g.inner = g.a_row = c.out;
+  return g;
+}
+template <class T>
+Gemm<T> kernel_gradient_product(const Config& c, int64_t rows, int64_t samples) {
+  Gemm<T> g;
+  g.m = rows;
+  g.n = g.b_row = g.c_row = c.out;
+  g.inner = samples * c.positions;
+  g.a_row = 1;
+  g.a_col = c.in;
+  return g;
+}
 
 template <class T>
 void dense_rows(const KernelCall& call) {
   const auto& c = call.configuration<Config>();
-  Gemm<T> g;
-  g.m = call.count * c.positions;
-  g.n = c.out;
-  g.inner = c.in;
+  Gemm<T> g = forward_product<T>(c, call.count);
   g.a = call.in[0].as<T>();
-  g.a_row = c.in;
   g.b = call.in[1].as<T>();
-  g.b_row = c.out;
   g.c = call.out[0].as<T>();
-  g.c_row = c.out;
   g.bias = c.has_bias ? call.in[2].as<T>() : nullptr;
   gemm(g, call.scratch);
   apply_activation(c.activation, g.c, g.m * g.n);
@@ -169,16 +190,10 @@ void dense_grad_input_rows(const KernelCall& call) {
     DenseGradInput<T, 1>::run(call);
     return;
   }
-  Gemm<T> g;
-  g.m = call.count * c.positions;
-  g.n = c.in;
-  g.inner = c.out;
+  Gemm<T> g = input_gradient_product<T>(c, call.count);
   g.a = call.in[0].as<T>();
-  g.a_row = c.out;
   g.b = call.in[1].as<T>();
-  g.b_row = c.in;
   g.c = call.out[0].as<T>();
-  g.c_row = c.in;
   gemm(g, call.scratch);
 }
 
@@ -199,35 +214,33 @@ int64_t pack_units(const KernelQuery& query) { return (query.in[0].dims[0] + kPa
 template <class T>
 void dense_grad_kernel_rows(const KernelCall& call) {
   const auto& c = call.configuration<Config>();
-  Gemm<T> g;
-  g.m = c.in;
-  g.n = c.out;
-  g.inner = call.count * c.positions;
+  Gemm<T> g = kernel_gradient_product<T>(c, c.in, call.count);
   g.a = call.in[0].as<T>();
-  g.a_row = 1;
-  g.a_col = c.in;
   g.b = call.in[1].as<T>();
-  g.b_row = c.out;
   g.c = call.out[0].as<T>();
-  g.c_row = c.out;
   g.accumulate = true;
   gemm(g, call.scratch);
 }
 
-int64_t rows_scratch(int64_t m, int64_t n, int64_t k, DType type) {
-  return type == DType::f64 ? gemm_scratch<double>(m, n, k) : gemm_scratch<float>(m, n, k);
+/// Scratch of a row kernel, from the product that it computes.
+template <class Product>
+int64_t product_scratch(const KernelQuery& query, Product product) {
+  const auto& c = *static_cast<const Config*>(query.config);
+  if (query.lanes > 1) return 0;
+  return query.out[0].dtype == DType::f64 ? gemm_scratch(product.template operator()<double>(c))
+                                          : gemm_scratch(product.template operator()<float>(c));
 }
 int64_t dense_scratch(const KernelQuery& query) {
-  const auto& c = *static_cast<const Config*>(query.config);
-  return query.lanes > 1 ? 0 : rows_scratch(query.samples * c.positions, c.out, c.in, query.out[0].dtype);
+  return product_scratch(query,
+                         [&]<class T>(const Config& c) { return forward_product<T>(c, query.samples); });
 }
 int64_t dense_grad_input_scratch(const KernelQuery& query) {
-  const auto& c = *static_cast<const Config*>(query.config);
-  return query.lanes > 1 ? 0 : rows_scratch(query.samples * c.positions, c.in, c.out, query.out[0].dtype);
+  return product_scratch(
+      query, [&]<class T>(const Config& c) { return input_gradient_product<T>(c, query.samples); });
 }
 int64_t dense_grad_kernel_scratch(const KernelQuery& query) {
-  const auto& c = *static_cast<const Config*>(query.config);
-  return query.lanes > 1 ? 0 : rows_scratch(c.in, c.out, query.samples * c.positions, query.out[0].dtype);
+  return product_scratch(
+      query, [&]<class T>(const Config& c) { return kernel_gradient_product<T>(c, c.in, query.samples); });
 }
 
 // ---- Whole: the kernel's gradient over the full batch
@@ -240,8 +253,9 @@ int64_t grad_kernel_units(const KernelQuery& query) {
   return (c.in + kUnitRows - 1) / kUnitRows;
 }
 int64_t grad_kernel_whole_scratch(const KernelQuery& query) {
-  const auto& c = *static_cast<const Config*>(query.config);
-  return rows_scratch(kUnitRows, c.out, query.samples * c.positions, query.out[0].dtype);
+  return product_scratch(query, [&]<class T>(const Config& c) {
+    return kernel_gradient_product<T>(c, kUnitRows, query.samples);
+  });
 }
 
 // x in any layout, dy in rows; samples are summed in order.
@@ -252,21 +266,16 @@ void dense_grad_kernel_whole(const KernelCall& call) {
   const int64_t lanes = x.lanes;
   const int64_t last = call.unit_end * kUnitRows < c.in ? call.unit_end * kUnitRows : c.in;
   for (int64_t first = call.unit_begin * kUnitRows; first < last; first += kUnitRows) {
-    Gemm<T> g;
-    g.m = last - first < kUnitRows ? last - first : kUnitRows;
-    g.n = c.out;
+    const int64_t rows = last - first < kUnitRows ? last - first : kUnitRows;
+    Gemm<T> g = kernel_gradient_product<T>(c, rows, call.count);
     g.c = call.out[0].as<T>() + first * c.out;
-    g.c_row = c.out;
     if (lanes == 1) {
-      g.inner = call.count * c.positions;
       g.a = x.as<T>() + first;
-      g.a_row = 1;
-      g.a_col = c.in;
       g.b = call.in[1].as<T>();
-      g.b_row = c.out;
       gemm(g, call.scratch);
       continue;
     }
+    g.a_col = 1;
     g.a_row = lanes;
     g.a_outer = x.size * lanes;
     g.b_row = c.positions * c.out;
@@ -277,14 +286,14 @@ void dense_grad_kernel_whole(const KernelCall& call) {
       g.b = call.in[1].as<T>() + p * c.out;
       g.outer = call.count / lanes;
       g.inner = lanes;
-      gemm(g, call.scratch);
+      gemm(g);
       if (const int64_t rest = call.count % lanes; rest > 0) {
         g.a += g.outer * g.a_outer;
         g.b += g.outer * g.b_outer;
         g.outer = 1;
         g.inner = rest;
         g.accumulate = true;
-        gemm(g, call.scratch);
+        gemm(g);
       }
     }
   }

@@ -41,12 +41,12 @@ struct GemmFinish {
   const void* context = nullptr;
 };
 
-// Bytes of scratch with which gemm() packs B where that pays; a function of the shape alone. 0: it never
-// does.
+// Bytes of scratch with which gemm() packs where that pays; a function of shape and strides alone. 0: it
+// never does.
 template <class T>
-std::int64_t gemm_scratch(std::int64_t m, std::int64_t n, std::int64_t k);
+std::int64_t gemm_scratch(const Gemm<T>& g);
 
-// `scratch` is null or 64-byte aligned with gemm_scratch(m, n, outer * inner) bytes.
+// `scratch` is null or 64-byte aligned with gemm_scratch(g) bytes, or those of a g with more rows.
 template <class T>
 void gemm(const Gemm<T>& g, std::byte* scratch = nullptr, GemmFinish<T> finish = {});
 
