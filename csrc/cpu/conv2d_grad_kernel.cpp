@@ -69,16 +69,15 @@ void product_tile(const Block<T>& block, const T* x, const T* dy, T* out, [[mayb
       gp += b.dy_position;
     }
   }
-  for (int k = 0; k < K; ++k) {
-    for (int c = 0; c < C; ++c) {
-      T* target = out + k * b.out_row + c * L;
-      if (E > 1 || c < C - 1 || last == L) {
-        store(target, load<V>(target) + sum[k][c]);
-      } else {
-        store_partial(target, load_partial<V>(target, last) + sum[k][c], last);
-      }
+  unroll<K * C>([&](auto i) {
+    constexpr int k = i / C, c = i % C;
+    T* target = out + k * b.out_row + c * L;
+    if (E > 1 || c < C - 1 || last == L) {
+      store(target, load<V>(target) + sum[k][c]);
+    } else {
+      store_partial(target, load_partial<V>(target, last) + sum[k][c], last);
     }
-  }
+  });
 }
 
 template <class T, int E>
@@ -131,7 +130,7 @@ struct Conv2dGradKernel {
       }
       // As many positions at a time as stay in the first-level cache, and no fewer than make the tiles' own
       // cost small.
-      constexpr int64_t kNear = 20 * 1024, kFewest = E > 1 ? 16 : 32;
+      constexpr int64_t kNear = 24 * 1024, kFewest = 32;
       const int64_t bytes =
           (c_.out + w_.stride_x * w_.stride_y * c_.in) * E * static_cast<int64_t>(sizeof(T));
       const int64_t most = std::max(kFewest, kNear / bytes);

@@ -4,6 +4,8 @@
 // same source is the plain reference (L == 1, rows) and the batch-lane kernel (L == vector_lanes<T>).
 #pragma once
 
+#include <utility>
+
 #include "core/kernel.h"
 #include "cpu/simd.h"
 
@@ -18,6 +20,15 @@ constexpr KernelSet tile_kernels_f32() {
 template <template <class, int> class K>
 constexpr KernelSet tile_kernels_f64() {
   return {.rows = K<double, 1>::run, .lanes = K<double, vector_lanes<double>>::run};
+}
+
+/// body(std::integral_constant<int, 0>{}), ..., body(std::integral_constant<int, N - 1>{}): a loop that is unrolled
+/// whatever its body, so that arrays indexed by it can stay in registers.
+template <int N, class Body>
+FASTNN_INLINE void unroll(Body body) {
+  [&]<int... I>(std::integer_sequence<int, I...>) {
+    (body(std::integral_constant<int, I>{}), ...);
+  }(std::make_integer_sequence<int, N>{});
 }
 
 /// Elements of one tile's block in layout L: groups * size * L.
