@@ -95,9 +95,7 @@ struct Conv2d {
     const auto finish = [&](T* row, int64_t count) {
       if (!relu && c.activation.kind != ActivationKind::linear) activate_row(c.activation, row, count);
     };
-    for (int64_t i = 0; i < call->groups(E); ++i) {
-      correlator.run(x + i * call->in[0].size * E, y + i * call->out[0].size * E, finish);
-    }
+    correlator.run(x, call->in[0].size * E, y, call->out[0].size * E, call->groups(E), finish);
     return 0;
   }
 
@@ -214,9 +212,8 @@ struct Conv2dGradInput {
         if (call == nullptr) continue;
         const T* dy = call->in[0].as<T>();
         T* dx = call->out[0].as<T>() + (y.first * w.width + x.first) * c.in * E;
-        for (int64_t i = 0; i < call->groups(E); ++i) {
-          correlator.run(dy + i * call->in[0].size * E, dx + i * call->out[0].size * E, [](T*, int64_t) {});
-        }
+        correlator.run(dy, call->in[0].size * E, dx, call->out[0].size * E, call->groups(E),
+                       [](T*, int64_t) {});
       }
     }
     return most;

@@ -78,32 +78,39 @@ class Correlator {
     row_.w_channel = c_.w_channel;
     row_.out_position = c_.out_position * E;
     row_.floor = floor;
-    merged_ = row_.x_tap == c_.run * E && c_.w_tap == c_.run * c_.w_channel;
+    choose();
     rows_ = scratch.take<const T*>(c_.taps_y);
+    if (packs_) packed_ = scratch.take<T>(c_.taps_y * c_.taps_x * c_.run * blocks_.size * kBlock);
+    // The taps of a row are one run of channels where they lie so in both operands.
+    merged_ = row_.x_tap == c_.run * E && (packs_ || c_.w_tap == c_.run * c_.w_channel);
     // Lanes: rows are wide and each is used taps_y times, so a ring holds them. Rows: the whole image is
     // kept, because blocks of channels may pass over it one after the other.
     ring_ = E > 1 ? std::min((c_.taps_y - 1) * c_.step_y + 1, c_.in_height) : c_.in_height;
     padded_ = c_.padded() ? scratch.take<T>(ring_ * c_.padded_width() * c_.in_channels * E) : nullptr;
     if (rows_ == nullptr) return;  // only the size was asked for
     if (padded_ != nullptr) clear_borders();
-    choose();
   }
 
+  /// Correlates `images` images; in_size, out_size: elements from image to image, E included.
   /// finish_row(first element, elements) is called when a row of the output is complete.
   template <class FinishRow>
-  void run(const T* in, T* out, FinishRow finish_row) {
+  void run(const T* in, int64_t in_size, T* out, int64_t out_size, int64_t images, FinishRow finish_row) {
     const int64_t blocks = c_.groups * blocks_.parts;
-    next_row_ = std::max<int64_t>(0, c_.origin_y);
     for (int64_t first = 0; first < blocks; first += pass_blocks_) {
       const int64_t last = std::min(blocks, first + pass_blocks_);
-      for (int64_t oy = 0; oy < c_.out_height; ++oy) {
-        const int64_t top = oy * c_.stride_y + c_.origin_y;
-        const int64_t tap = top < 0 ? (-top + c_.step_y - 1) / c_.step_y : 0;
-        const int64_t below = c_.in_height - top;  // rows of the image from `top` on
-        const int64_t end = below <= 0 ? 0 : std::min(c_.taps_y, (below + c_.step_y - 1) / c_.step_y);
-        set_rows(in, top, tap, end);
-        run_row(out + oy * c_.out_row * E, tap * c_.w_row, first, last);
-        if (last == blocks) finish_row(out + oy * c_.out_row * E, c_.out_width * c_.out_position * E);
+      if (packed_ != nullptr) pack_block(first);
+      for (int64_t i = 0; i < images; ++i) {
+        next_row_ = std::max<int64_t>(0, c_.origin_y);
+        for (int64_t oy = 0; oy < c_.out_height; ++oy) {
+          const int64_t top = oy * c_.stride_y + c_.origin_y;
+          const int64_t tap = top < 0 ? (-top + c_.step_y - 1) / c_.step_y : 0;
+          const int64_t below = c_.in_height - top;  // rows of the image from `top` on
+          const int64_t end = below <= 0 ? 0 : std::min(c_.taps_y, (below + c_.step_y - 1) / c_.step_y);
+          T* row = out + i * out_size + oy * c_.out_row * E;
+          set_rows(in + i * in_size, top, tap, end);
+          run_row(row, tap, first, last);
+          if (last == blocks) finish_row(row, c_.out_width * c_.out_position * E);
+        }
       }
     }
   }
@@ -112,7 +119,6 @@ class Correlator {
   static constexpr int L = vector_lanes<T>;
   static constexpr int64_t kBlock = E > 1 ? 1 : L;  // channels of a block
   static constexpr int kBorderTiles = 4;            // at each side
-  static constexpr int64_t kNearBytes = 20 * 1024;  // what should stay in the first-level cache
 
   struct Segment {
     int64_t first, tiles;
@@ -153,7 +159,25 @@ class Correlator {
     row_.taps_y = std::max<int64_t>(0, end - tap);
   }
 
-  void run_row(T* out, int64_t w_offset, int64_t first_block, int64_t last_block) {
+  // The weights of one block of channels, one step of the tiles after the other.
+  void pack_block(int64_t block) {
+    const int64_t channels = blocks_.size_of(block % blocks_.parts) * kBlock;
+    const T* from =
+        weights_ + block / blocks_.parts * c_.w_group + blocks_.first(block % blocks_.parts) * kBlock;
+    T* to = packed_;
+    for (int64_t ky = 0; ky < c_.taps_y; ++ky) {
+      for (int64_t kx = 0; kx < c_.taps_x; ++kx) {
+        for (int64_t k = 0; k < c_.run; ++k) {
+          to = std::copy_n(from + ky * c_.w_row + kx * c_.w_tap + k * c_.w_channel, channels, to);
+        }
+      }
+    }
+    row_.w_channel = channels;
+    row_.w_tap = c_.run * channels;
+    row_.w_row = c_.taps_x * row_.w_tap;
+  }
+
+  void run_row(T* out, int64_t tap_y, int64_t first_block, int64_t last_block) {
     for (int s = 0; s < segment_count_; ++s) {
       const Segment& segment = segments_[s];
       TileRow<T> row = row_;
@@ -174,7 +198,8 @@ class Correlator {
           const int64_t channel = group * c_.columns + at;
           const int64_t start = E > 1 ? channel : group * ((c_.columns + kBlock - 1) / kBlock * kBlock) + at;
           const int64_t x_offset = position * row.x_position + segment.tap * row.x_tap + group * c_.run * E;
-          const T* w = weights_ + group * c_.w_group + w_offset + segment.tap * c_.w_tap + at;
+          const T* w = (packed_ != nullptr ? packed_ : weights_ + group * c_.w_group + at) +
+                       tap_y * row.w_row + segment.tap * row.w_tap;
           TileTable<T, E>::at(size, segment.positions)(
               row, x_offset, w, start_ == nullptr ? nullptr : start_ + start,
               out + position * row.out_position + channel * E, tiles, std::min<int64_t>(rest, kBlock));
@@ -201,8 +226,10 @@ class Correlator {
     const bool apart = c_.stride_x == 1 && vectors >= 4;
     const int64_t border = apart ? std::min<int64_t>({reach / 2, kBorderTiles, c_.out_width / 4}) : 0;
     const int64_t width = c_.out_width - 4 * border;
-    const TileShape tiles = choose_tiles(vectors, std::max<int64_t>(width, 1),
-                                         static_cast<double>(c_.taps_y * c_.taps_x * c_.run));
+    constexpr int64_t kVectorBytes = L * static_cast<int64_t>(sizeof(T));
+    const int64_t steps = c_.taps_y * c_.taps_x * c_.run;
+    const TileShape tiles =
+        choose_tiles(vectors, std::max<int64_t>(width, 1), steps, E > 1 ? 0 : kVectorBytes);
     blocks_ = tiles.blocks;
     for (int64_t i = 0; i < border; ++i) add_segment(2 * i, 1, 2);
     if (width > 0) {
@@ -222,9 +249,11 @@ class Correlator {
       if (blocks > 1) chunk_tiles_ = std::max<int64_t>(1, kNearBytes / std::max<int64_t>(1, tile_bytes));
     } else {
       // The weights of some blocks stay near while the whole image passes by.
-      const int64_t block_bytes =
-          c_.taps_y * c_.taps_x * c_.run * blocks_.size * L * static_cast<int64_t>(sizeof(T));
+      const int64_t block_bytes = steps * blocks_.size * kVectorBytes;
       pass_blocks_ = std::clamp<int64_t>(kNearBytes / std::max<int64_t>(1, block_bytes), 1, blocks);
+      // Rows of weights that are far apart meet in few sets of the caches: these are copied to one run.
+      constexpr int64_t kFarApart = 1024;
+      packs_ = pass_blocks_ == 1 && blocks > 1 && c_.w_channel * static_cast<int64_t>(sizeof(T)) >= kFarApart;
     }
   }
 
@@ -233,6 +262,8 @@ class Correlator {
   const T* start_;
   TileRow<T> row_{};
   bool merged_ = false;
+  bool packs_ = false;
+  T* packed_ = nullptr;
   const T** rows_ = nullptr;
   T* padded_ = nullptr;
   int64_t ring_ = 0;

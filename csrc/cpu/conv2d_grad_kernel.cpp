@@ -52,16 +52,16 @@ void product_tile(const Block<T>& block, const T* x, const T* dy, T* out, [[mayb
       };
       if constexpr (C <= K) {
         V g[C];
-        for (int c = 0; c < C; ++c) g[c] = gradient(c);
+        for (int c = 0; c < C; ++c) g[c] = hold(gradient(c));
         for (int k = 0; k < K; ++k) {
-          const V v = input(k);
+          const V v = hold(input(k));
           for (int c = 0; c < C; ++c) sum[k][c] = fma(v, g[c], sum[k][c]);
         }
       } else {
         V v[K];
-        for (int k = 0; k < K; ++k) v[k] = input(k);
+        for (int k = 0; k < K; ++k) v[k] = hold(input(k));
         for (int c = 0; c < C; ++c) {
-          const V g = gradient(c);
+          const V g = hold(gradient(c));
           for (int k = 0; k < K; ++k) sum[k][c] = fma(v[k], g, sum[k][c]);
         }
       }
@@ -136,9 +136,8 @@ struct Conv2dGradKernel {
       const int64_t most = std::max(kFewest, kNear / bytes);
       block_rows_ = std::clamp<int64_t>(most / w_.out_width, 1, w_.out_height);
       block_positions_ = Split::balanced(w_.out_width, most).size;
-      tiles_ =
-          choose_tiles((c_.group_out() + kBlock - 1) / kBlock, merged_ ? w_.columns * c_.in : c_.group_in(),
-                       static_cast<double>(block_rows_ * block_positions_));
+      tiles_ = choose_tiles((c_.group_out() + kBlock - 1) / kBlock,
+                            merged_ ? w_.columns * c_.in : c_.group_in(), block_rows_ * block_positions_);
     }
 
     int64_t scratch_bytes() const { return scratch_.used(); }

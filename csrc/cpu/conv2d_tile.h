@@ -44,11 +44,21 @@ struct TileShape {
   Split blocks, positions;
 };
 
-/// The tiles that cover `blocks` by `positions` in the least time; `steps`: multiply-adds of an accumulator.
-inline TileShape choose_tiles(int64_t blocks, int64_t positions, double steps) {
-  // Half cycles of a tile's step on a processor with two multiply-adds and two loads a cycle, and latency 4.
+/// What should stay in the first-level cache.
+inline constexpr int64_t kNearBytes = 20 * 1024;
+
+/// The tiles that cover `blocks` by `positions` in the least time. steps: multiply-adds of an accumulator.
+/// weight_bytes: what a block of the tile loads in each step, where that comes from memory that a tile
+/// streams.
+inline TileShape choose_tiles(int64_t blocks, int64_t positions, int64_t steps, int64_t weight_bytes = 0) {
+  // A tile's step in sixteenths of a cycle, on a processor with two multiply-adds and two loads a cycle,
+  // latency 4, and 20 bytes a cycle from the second-level cache. Of equal tiles that with the fewest loads
+  // wins.
   const auto tile_cost = [&](int64_t b, int64_t p) {
-    return b * p == 0 ? 0.0 : steps * static_cast<double>(std::max<int64_t>({b * p, b + p + 1, 8})) + 40;
+    if (b * p == 0) return 0.0;
+    const int64_t far = steps * b * weight_bytes > kNearBytes ? b * weight_bytes * 16 / 20 : 0;
+    return static_cast<double>(steps * (std::max<int64_t>({8 * b * p, 8 * (b + p + 1), 64, far}) + b + p) +
+                               300);
   };
   TileShape best;
   double least = std::numeric_limits<double>::infinity();
@@ -138,16 +148,16 @@ void correlate_tiles(const TileRow<T>& row, int64_t x_offset, const T* w, const 
           // The fewer operands stay in registers, the others pass through one.
           if constexpr (X <= C) {
             V x[X];
-            for (int i = 0; i < X; ++i) x[i] = input(i);
+            for (int i = 0; i < X; ++i) x[i] = hold(input(i));
             for (int c = 0; c < C; ++c) {
-              const V v = weight(c);
+              const V v = hold(weight(c));
               for (int i = 0; i < X; ++i) sum[c][i] = fma(v, x[i], sum[c][i]);
             }
           } else {
             V v[C];
-            for (int c = 0; c < C; ++c) v[c] = weight(c);
+            for (int c = 0; c < C; ++c) v[c] = hold(weight(c));
             for (int i = 0; i < X; ++i) {
-              const V x = input(i);
+              const V x = hold(input(i));
               for (int c = 0; c < C; ++c) sum[c][i] = fma(v[c], x, sum[c][i]);
             }
           }

@@ -169,6 +169,15 @@ FASTNN_INLINE V load(const Elem<V>* p) {
   }
 }
 
+// Keeps a loaded vector in a register: the compiler may not load it again for each of its uses.
+template <class V>
+FASTNN_INLINE V hold(V v) {
+#if defined(__x86_64__)
+  if constexpr (lanes<V> > 1 && sizeof(V) <= vector_bytes) asm("" : "+v"(v));
+#endif
+  return v;
+}
+
 // p must be aligned to sizeof(V).
 template <class V>
 FASTNN_INLINE V load_aligned(const Elem<V>* p) {
