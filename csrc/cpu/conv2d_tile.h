@@ -113,7 +113,7 @@ void correlate_tiles(const TileRow<T>& row, int64_t x_offset, const T* w, const 
   const TileRow<T> r = row;  // a copy, which the stores below cannot change
   for (; tiles > 0; --tiles) {
     V sum[C][X];
-    for (int c = 0; c < C; ++c) {
+    unroll<C>([&](auto c) {
       V init = zero<V>();
       if (start != nullptr) {
         if constexpr (lanes_are_samples) {
@@ -123,7 +123,7 @@ void correlate_tiles(const TileRow<T>& row, int64_t x_offset, const T* w, const 
         }
       }
       for (int i = 0; i < X; ++i) sum[c][i] = init;
-    }
+    });
     for (int64_t ky = 0; ky < r.taps_y; ++ky) {
       const T* x_row = r.rows[ky] + x_offset;
       const T* w_row = w + ky * r.w_row;
@@ -167,17 +167,16 @@ void correlate_tiles(const TileRow<T>& row, int64_t x_offset, const T* w, const 
       }
     }
     const V floor = broadcast<V>(r.floor);
-    for (int i = 0; i < X; ++i) {
-      for (int c = 0; c < C; ++c) {
-        const V result = max(floor, sum[c][i]);  // keeps NaN
-        T* target = out + i * r.out_position + c * L;
-        if (lanes_are_samples || c < C - 1 || last == L) {
-          store(target, result);
-        } else {
-          store_partial(target, result, last);
-        }
+    unroll<X * C>([&](auto n) {
+      constexpr int i = n / C, c = n % C;
+      const V result = max(floor, sum[c][i]);  // keeps NaN
+      T* target = out + i * r.out_position + c * L;
+      if (lanes_are_samples || c < C - 1 || last == L) {
+        store(target, result);
+      } else {
+        store_partial(target, result, last);
       }
-    }
+    });
     x_offset += X * r.x_position;
     out += X * r.out_position;
   }

@@ -63,10 +63,11 @@ FASTNN_INLINE void put(Elem<V>* p, V v, int64_t width) {
   }
 }
 
-// The larger one; NaN if either is.
+// The larger one; NaN if either is: max gives its second operand then, so one of the two orders gives the
+// NaN, and the bits of a NaN with others' are a NaN.
 template <class V>
-FASTNN_INLINE V larger(V best, V x) {
-  return select(mask_or(greater(x, best), isnan(x)), x, best);
+FASTNN_INLINE V larger(V a, V b) {
+  return bit_cast<V>(to_bits(max(a, b)) | to_bits(max(b, a)));
 }
 
 /// Calls body(cells, position) for every window.
@@ -77,22 +78,39 @@ FASTNN_INLINE void for_windows(const Window& w, Body body) {
   }
 }
 
+/// The window that nearly every network uses: two by two, side by side, none of it padding. Calls
+/// body(offset of the first cell, position) for every window.
+bool is_quarter(const Window& w) {
+  return w.rows == 2 && w.columns == 2 && w.stride_y == 2 && w.stride_x == 2 && w.dilation_y == 1 &&
+         w.dilation_x == 1 && w.height >= 2 * w.out_height && w.width >= 2 * w.out_width;
+}
+template <class Body>
+FASTNN_INLINE void for_quarters(const Window& w, int64_t n, Body body) {
+  for (int64_t oy = 0; oy < w.out_height; ++oy) {
+    int64_t first = 2 * oy * w.width * n;
+    for (int64_t ox = 0; ox < w.out_width; ++ox, first += 2 * n) body(first, oy * w.out_width + ox);
+  }
+}
+
 template <class T>
 void max_image(const Window& w, const T* x, T* y, int64_t n) {
   constexpr int L = vector_lanes<T>;
   using V = Vec<T, L>;
   const int64_t row = w.width * n;
-  for_windows(w, [&](const Cells& cells, int64_t position) {
-    const T* first = x + cells.y * row + cells.x * n;
-    T* out = y + position * n;
-    if (cells.y_end - cells.y == 2 && cells.x_end - cells.x == 2 && cells.step_y == 1 && cells.step_x == 1) {
+  if (is_quarter(w)) {
+    for_quarters(w, n, [&](int64_t first, int64_t position) {
+      const T* upper = x + first;
+      const T* lower = upper + row;
+      T* out = y + position * n;
       for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
-        const V a = larger(get<V, Full>(first + i, width), get<V, Full>(first + n + i, width));
-        const V b = larger(get<V, Full>(first + row + i, width), get<V, Full>(first + row + n + i, width));
+        const V a = larger(get<V, Full>(upper + i, width), get<V, Full>(upper + n + i, width));
+        const V b = larger(get<V, Full>(lower + i, width), get<V, Full>(lower + n + i, width));
         put<Full>(out + i, larger(a, b), width);
       });
-      return;
-    }
+    });
+    return;
+  }
+  for_windows(w, [&](const Cells& cells, int64_t position) {
     for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
       V best = broadcast<V>(-std::numeric_limits<T>::infinity());
       for (int64_t cy = cells.y; cy < cells.y_end; cy += cells.step_y) {
@@ -100,7 +118,7 @@ void max_image(const Window& w, const T* x, T* y, int64_t n) {
           best = larger(best, get<V, Full>(x + cy * row + cx * n + i, width));
         }
       }
-      put<Full>(out + i, best, width);
+      put<Full>(y + position * n + i, best, width);
     });
   });
 }
@@ -136,34 +154,44 @@ FASTNN_INLINE void give(Elem<V>* p, V v, int64_t width) {
   }
 }
 
+// Gives `left`, what no cell of the window has taken yet, to the cell if it is as large as the window's
+// result. Not "equal": when NaN made the result NaN, the first cell takes the gradient.
+template <Write W, bool Full, class V>
+FASTNN_INLINE void give_largest(const Elem<V>* x, Elem<V>* dx, V largest, V& left, int64_t width) {
+  const auto smaller = less(get<V, Full>(x, width), largest);
+  give<W, Full>(dx, select(smaller, zero<V>(), left), width);
+  left = select(smaller, left, zero<V>());
+}
+
 template <class T, Write W>
 void max_gradient(const Config& c, const T* dy, const T* x, const T* y, T* dx, int64_t n) {
   constexpr int L = vector_lanes<T>;
   using V = Vec<T, L>;
   const int64_t row = c.window.width * n;
+  const auto gradient = [&](V largest, V g) {
+    return c.relu ? select(greater(largest, zero<V>()), g, zero<V>()) : g;
+  };
+  if (is_quarter(c.window)) {
+    for_quarters(c.window, n, [&](int64_t first, int64_t position) {
+      for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
+        const V largest = get<V, Full>(y + position * n + i, width);
+        V left = gradient(largest, get<V, Full>(dy + position * n + i, width));
+        for (const int64_t cell : {first, first + n, first + row, first + row + n}) {
+          give_largest<Write::set, Full>(x + cell + i, dx + cell + i, largest, left, width);
+        }
+      });
+    });
+    return;
+  }
   for_windows(c.window, [&](const Cells& cells, int64_t position) {
     for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
       const V largest = get<V, Full>(y + position * n + i, width);
-      V left = get<V, Full>(dy + position * n + i, width);  // until a cell has taken it
-      if (c.relu) left = select(greater(largest, zero<V>()), left, zero<V>());
-      const auto cell = [&](int64_t at) {
-        const V value = get<V, Full>(x + at + i, width);
-        // Not "equal": when NaN made the window NaN, its first cell takes the gradient.
-        const auto smaller = less(value, largest);
-        give<W, Full>(dx + at + i, select(smaller, zero<V>(), left), width);
-        left = select(smaller, left, zero<V>());
-      };
-      if (cells.y_end - cells.y == 2 && cells.x_end - cells.x == 2 && cells.step_y == 1 &&
-          cells.step_x == 1) {
-        const int64_t first = cells.y * row + cells.x * n;
-        cell(first);
-        cell(first + n);
-        cell(first + row);
-        cell(first + row + n);
-        return;
-      }
+      V left = gradient(largest, get<V, Full>(dy + position * n + i, width));
       for (int64_t cy = cells.y; cy < cells.y_end; cy += cells.step_y) {
-        for (int64_t cx = cells.x; cx < cells.x_end; cx += cells.step_x) cell(cy * row + cx * n);
+        for (int64_t cx = cells.x; cx < cells.x_end; cx += cells.step_x) {
+          const int64_t cell = cy * row + cx * n + i;
+          give_largest<W, Full>(x + cell, dx + cell, largest, left, width);
+        }
       }
     });
   });
@@ -174,6 +202,18 @@ void average_image(const Window& w, const T* x, T* y, int64_t n) {
   constexpr int L = vector_lanes<T>;
   using V = Vec<T, L>;
   const int64_t row = w.width * n;
+  if (is_quarter(w)) {
+    for_quarters(w, n, [&](int64_t first, int64_t position) {
+      const T* upper = x + first;
+      const T* lower = upper + row;
+      for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
+        const V a = get<V, Full>(upper + i, width) + get<V, Full>(upper + n + i, width);
+        const V b = get<V, Full>(lower + i, width) + get<V, Full>(lower + n + i, width);
+        put<Full>(y + position * n + i, (a + b) * T(0.25), width);
+      });
+    });
+    return;
+  }
   for_windows(w, [&](const Cells& cells, int64_t position) {
     const V count = broadcast<V>(static_cast<T>(cells.count()));
     for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
@@ -195,6 +235,17 @@ void average_gradient(const Window& w, const T* dy, T* dx, int64_t n) {
   constexpr int L = vector_lanes<T>;
   using V = Vec<T, L>;
   const int64_t row = w.width * n;
+  if (is_quarter(w)) {
+    for_quarters(w, n, [&](int64_t first, int64_t position) {
+      for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
+        const V share = get<V, Full>(dy + position * n + i, width) * T(0.25);
+        for (const int64_t cell : {first, first + n, first + row, first + row + n}) {
+          put<Full>(dx + cell + i, share, width);
+        }
+      });
+    });
+    return;
+  }
   for_windows(w, [&](const Cells& cells, int64_t position) {
     const V count = broadcast<V>(static_cast<T>(cells.count()));
     for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
