@@ -9,6 +9,13 @@ const Tensor& Graph::at(TensorId tensor) const {
   return tensors_[static_cast<size_t>(tensor)];
 }
 
+Producer Graph::producer(TensorId tensor) const {
+  const int32_t node = at(tensor).node;
+  if (node < 0) return {};
+  const Node& found = nodes_[static_cast<size_t>(node)];
+  return {found.op->name, found.in, found.attributes};
+}
+
 TensorId Graph::input(const std::string& name, const TensorType& type) {
   for (int64_t extent : type.dims) {
     if (extent < 1) throw_value("input '", name, "': every dimension must be at least 1, got ", type.str());

@@ -42,6 +42,7 @@ class FASTNN_API Graph final : public GraphBuilder {
   std::vector<TensorId> add(const std::string& op, const std::vector<TensorId>& inputs,
                             const Attributes& attributes = {}, const std::string& name = "") override;
   const TensorType& type(TensorId tensor) const override { return at(tensor).type; }
+  Producer producer(TensorId tensor) const override;
 
   const Tensor& at(TensorId tensor) const;
   const std::vector<Tensor>& tensors() const { return tensors_; }

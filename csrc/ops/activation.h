@@ -58,6 +58,26 @@ inline ActivationConfig activation_config(const std::string& node, const Attribu
   return {kind, attributes.real("alpha", kind == ActivationKind::leaky_relu ? 0.2 : 1.0)};
 }
 
+/// Gradient with respect to an activation's input x, from dy, that with respect to its output y. x is read by
+/// kinds whose derivative does not follow from y.
+inline TensorId activation_gradient(GradientContext& g, const ActivationConfig& config, TensorId dy,
+                                    TensorId x, TensorId y) {
+  if (config.kind == ActivationKind::linear) return dy;
+  if (config.kind == ActivationKind::relu) {
+    // Relu before max pooling: the pooling's gradient can do both at once, and a pass over dx is saved.
+    const Producer pooling = g.graph.producer(dy);
+    if (pooling.op == "max_pool2d_grad" && pooling.in[1] == y && !pooling.attributes.has("relu")) {
+      Attributes attributes = pooling.attributes;
+      attributes.set("relu", true);
+      return g.add("max_pool2d_grad", pooling.in, attributes);
+    }
+  }
+  const bool from_output = derivative_from_output(config.kind);
+  return g.add(
+      "activation_grad", {dy, from_output ? kNoTensor : x, from_output ? y : kNoTensor},
+      {{"kind", std::string(kActivationNames[static_cast<size_t>(config.kind)])}, {"alpha", config.alpha}});
+}
+
 inline const Op activation{
     .name = "activation",
     .infer =
@@ -73,13 +93,8 @@ inline const Op activation{
         [](const NodeInfo& n) { return make_configuration(activation_config("activation", n.attributes)); },
     .gradient =
         [](GradientContext& g) {
-          const ActivationKind kind = activation_kind(g.node, g.attributes.str("kind", "linear"));
-          if (kind == ActivationKind::linear) return std::vector<TensorId>{g.out_gradients[0]};
-          const bool from_output = derivative_from_output(kind);
-          return std::vector<TensorId>{g.add(
-              "activation_grad",
-              {g.out_gradients[0], from_output ? kNoTensor : g.in[0], from_output ? g.out[0] : kNoTensor},
-              g.attributes)};
+          const ActivationConfig config = activation_config(g.node, g.attributes);
+          return std::vector<TensorId>{activation_gradient(g, config, g.out_gradients[0], g.in[0], g.out[0])};
         },
     .in_place = true,
 };

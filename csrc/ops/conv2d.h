@@ -151,12 +151,8 @@ inline const Op conv2d{
         },
     .gradient =
         [](GradientContext& g) {
-          TensorId dz = g.out_gradients[0];
           const ActivationConfig activation = conv2d_activation(g.node, g.attributes);
-          if (activation.kind != ActivationKind::linear) {
-            dz = g.add("activation_grad", {dz, kNoTensor, g.out[0]},
-                       {{"kind", g.attributes.str("activation", "")}, {"alpha", activation.alpha}});
-          }
+          const TensorId dz = activation_gradient(g, activation, g.out_gradients[0], kNoTensor, g.out[0]);
           const Attributes geometry = conv2d_geometry(g.attributes);
           std::vector<TensorId> result(3, kNoTensor);
           if (g.wanted[0]) {

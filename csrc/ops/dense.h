@@ -53,9 +53,9 @@ inline const Op dense{
         },
     .gradient =
         [](GradientContext& g) {
-          TensorId dz = g.out_gradients[0];
-          const std::string kind = g.attributes.str("activation", "linear");
-          if (kind != "linear") dz = g.add("activation_grad", {dz, kNoTensor, g.out[0]}, {{"kind", kind}});
+          const ActivationConfig activation =
+              activation_config(g.node, {{"kind", g.attributes.str("activation", "linear")}});
+          const TensorId dz = activation_gradient(g, activation, g.out_gradients[0], kNoTensor, g.out[0]);
           std::vector<TensorId> result(3, kNoTensor);
           if (g.wanted[0]) result[0] = g.add("dense_grad_input", {dz, g.in[1]});
           if (g.wanted[1]) result[1] = g.add("dense_grad_kernel", {g.in[0], dz});

@@ -39,6 +39,13 @@ struct InferContext {
   }
 };
 
+/// The node that made a tensor.
+struct Producer {
+  std::string op;  ///< empty: an input or a parameter
+  std::vector<TensorId> in;
+  Attributes attributes;
+};
+
 /// Adds nodes to a graph; the part of the graph that gradient rules see.
 class GraphBuilder {
  public:
@@ -46,6 +53,7 @@ class GraphBuilder {
   virtual std::vector<TensorId> add(const std::string& op, const std::vector<TensorId>& inputs,
                                     const Attributes& attributes, const std::string& name) = 0;
   virtual const TensorType& type(TensorId tensor) const = 0;
+  virtual Producer producer(TensorId tensor) const = 0;
 };
 
 /// What a gradient rule sees: the node, and the gradients with respect to its outputs.

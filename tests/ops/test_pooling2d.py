@@ -89,3 +89,27 @@ def test_gradient_refuses_other_shapes():
         run("max_pool2d_grad", [x, x, y], "rows")
     with pytest.raises(ValueError, match=r"gradient must be float32 \(None, 3, 2, 3\), got"):
         run("average_pool2d_grad", [y], "rows", input_size=[6, 4])
+
+
+@pytest.mark.parametrize("layout", ["rows", "lanes"])
+def test_relu_and_pooling_share_one_gradient(layout):
+    """conv2d with relu, then pooling: one node takes the gradient through both, and it is the right one."""
+    random = np.random.default_rng(2)
+    x, weights = random.normal(size=(19, 6, 7, 2)), random.normal(size=(19, 2, 2, 3))
+    found = []
+    for apart in (False, True):
+        graph, store = _core.Graph(), _core.Store()
+        store.add("kernel", [3, 3, 2, 3], "float64")
+        store.set("kernel", np.linspace(-1, 1, 54).reshape(3, 3, 2, 3))
+        inputs = [graph.input("x", [6, 7, 2], "float64"), graph.parameter(store, "kernel"), None]
+        y = graph.add("conv2d", inputs, {"activation": "relu"})
+        pooled = graph.add("max_pool2d", graph.add("scale_shift", y) if apart else y)[0]
+        gradient = graph.gradients(pooled, inputs[:2], graph.input("weights", [2, 2, 3], "float64"))
+        found.append(_core.Function(graph, [pooled, gradient[0]], layout).run([x, weights]))
+        ops, pending = [], [gradient[0]]
+        while pending:
+            op, operands, _ = graph.producer(pending.pop()) or ("", [], {})
+            ops.append(op)
+            pending += [t for t in operands if t is not None]
+        assert ("activation_grad" in ops) == apart
+    assert all((a == b).all() for a, b in zip(*found)) and (found[0][1] != 0).any()
