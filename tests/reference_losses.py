@@ -76,7 +76,7 @@ def elements(
     if kind == "equal":
         return (p == t).astype("float64")
     if kind == "threshold_equal":
-        return ((p > threshold) == t).astype("float64")
+        return ((p > threshold) == (t > 0.5)).astype("float64")
     raise ValueError(kind)
 
 

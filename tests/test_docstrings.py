@@ -20,6 +20,7 @@ MODULES = [
     "fastnn.initializers",
     "fastnn.layers",
     "fastnn.losses",
+    "fastnn.metrics",
     "fastnn.models",
     "fastnn.optimizers",
     "fastnn.random",

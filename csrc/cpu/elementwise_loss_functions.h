@@ -160,7 +160,8 @@ FASTNN_INLINE V loss_value(V p, V t, const LossParameters<Elem<V>>& k) {
   if constexpr (K == LossKind::equal) return select(equal(p, t), one, zero<V>());
   if constexpr (K == LossKind::threshold_equal) {
     const V decided = select(greater(p, broadcast<V>(k.threshold)), one, zero<V>());
-    return select(mask_or(isnan(p), not_equal(decided, t)), zero<V>(), one);
+    const V wanted = select(greater(t, broadcast<V>(T(0.5))), one, zero<V>());
+    return select(mask_or(isnan(d), not_equal(decided, wanted)), zero<V>(), one);
   }
 }
 

@@ -29,7 +29,7 @@ enum class LossKind : int32_t {
   binary_focal,                 // (1 - p_t)^gamma times cross-entropy; balanced: alpha for 1, 1 - alpha for 0
   binary_focal_logits,
   equal,            // 1 where p == t
-  threshold_equal,  // 1 where (p > threshold) == t
+  threshold_equal,  // 1 where p > threshold and t > 1/2 agree; a NaN agrees with nothing
   count
 };
 

@@ -40,6 +40,39 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; known are {', '.join(names)}" if len(names) <= _LISTED else ""
 
 
+def one_of(owner: str, name: str, value: object, known: Iterable[str]) -> str:
+    """Return a value that must be one of a few names.
+
+    Parameters
+    ----------
+    owner, name : str
+        Class and argument, for messages.
+    value : object
+        What was given.
+    known : iterable of str
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If it is another; the message offers the nearest.
+
+    Examples
+    --------
+    >>> from fastnn._names import one_of
+    >>> one_of("AUC", "curve", "RCO", ["ROC", "PR"])
+    Traceback (most recent call last):
+    ValueError: AUC: unknown curve 'RCO'; known are PR, ROC
+    """
+    names = list(known)
+    if isinstance(value, str) and value in names:
+        return value
+    raise ValueError(f"{owner}: unknown {name} {value!r}{nearest(str(value), names)}")
+
+
 def snake_case(name: str) -> str:
     """Turn a class name into a layer's default name: ``MaxPooling2D`` into ``max_pooling2d``.
 

@@ -78,7 +78,7 @@ CASES = [
     *errors("binary_focal_logits", uniform(-4, 4), uniform(0, 1), dims=[(5,)], gamma=1.0),
     *errors("equal", choice(0, 1, 2), choice(0, 1, 2), dims=[(5,), (1,), ()], gradient=False),
     *errors("threshold_equal", uniform(0, 1), choice(0, 1), dims=[(5,), ()], gradient=False),
-    *errors("threshold_equal", uniform(0, 1), choice(0, 1), dims=[(5,)], gradient=False, threshold=0.25),
+    *errors("threshold_equal", uniform(0, 1), choice(-1, 1), dims=[(5,)], gradient=False, threshold=0.25),
 ]
 
 

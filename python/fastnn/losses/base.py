@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnn import _core
-from fastnn._names import nearest, snake_case
+from fastnn._names import one_of, snake_case
 from fastnn.config import check_floating
 from fastnn.losses.labels import match_labels, match_weight
 from fastnn.losses.running import Evaluator, predictions, same_length
@@ -62,12 +62,9 @@ class Loss:
         dtype: str | None = None,
     ) -> None:
         self.name = snake_case(type(self).__name__) if name is None else str(name)
-        chosen = "none" if reduction is None else reduction
-        if chosen not in REDUCTIONS:
-            raise ValueError(
-                f"{type(self).__name__}: unknown reduction {reduction!r}{nearest(str(reduction), REDUCTIONS)}"
-            )
-        self.reduction = chosen
+        self.reduction = one_of(
+            type(self).__name__, "reduction", "none" if reduction is None else reduction, REDUCTIONS
+        )
         self.dtype = None if dtype is None else check_floating(type(self).__name__, dtype)
 
     @property
