@@ -22,8 +22,8 @@ constexpr KernelSet tile_kernels_f64() {
   return {.rows = K<double, 1>::run, .lanes = K<double, vector_lanes<double>>::run};
 }
 
-/// body(std::integral_constant<int, 0>{}), ..., body(std::integral_constant<int, N - 1>{}): a loop that is unrolled
-/// whatever its body, so that arrays indexed by it can stay in registers.
+/// body(std::integral_constant<int, 0>{}), ..., body(std::integral_constant<int, N - 1>{}): a loop that is
+/// unrolled whatever its body, so that arrays indexed by it can stay in registers.
 template <int N, class Body>
 FASTNN_INLINE void unroll(Body body) {
   [&]<int... I>(std::integer_sequence<int, I...>) {

@@ -81,7 +81,7 @@ class L1L2(Regularizer):
     5.5
     """
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+    def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
         self.l1 = _numbers.real(type(self).__name__, "l1", 0.0 if l1 is None else l1, 0.0)
         self.l2 = _numbers.real(type(self).__name__, "l2", 0.0 if l2 is None else l2, 0.0)
 
@@ -126,7 +126,7 @@ class L1(L1L2):
     1.5
     """
 
-    def __init__(self, l1: float = 0.01) -> None:
+    def __init__(self, l1: float | None = 0.01) -> None:
         super().__init__(l1=0.01 if l1 is None else l1)
 
     def get_config(self) -> dict[str, Any]:
@@ -149,7 +149,7 @@ class L2(L1L2):
     2.5
     """
 
-    def __init__(self, l2: float = 0.01) -> None:
+    def __init__(self, l2: float | None = 0.01) -> None:
         super().__init__(l2=0.01 if l2 is None else l2)
 
     def get_config(self) -> dict[str, Any]:
