@@ -176,19 +176,20 @@ def test_ctrl_c_saves_the_model_and_says_so(tmp_path):
     out = tmp_path / "model.safetensors"
     command = [sys.executable, "-m", "fastnn.cli", "train", "lenet5", "--epochs", "200", "--out", str(out)]
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path), PYTHONUNBUFFERED="1")
-    program = subprocess.Popen(
+    with subprocess.Popen(
         [*command, "--verbose", "2"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    for line in program.stdout:
-        if "Epoch 2/200" in line:
-            break
-    time.sleep(0.2)
-    program.send_signal(signal.SIGINT)
-    rest = program.stdout.read()
-    assert program.wait(timeout=60) == 130, rest
+    ) as program:
+        for line in program.stdout:
+            if "Epoch 2/200" in line:
+                break
+        time.sleep(0.2)
+        program.send_signal(signal.SIGINT)
+        rest = program.stdout.read()
+        code = program.wait(timeout=60)
+    assert code == 130, rest
     assert "interrupted" in rest
     assert out.exists()
