@@ -420,6 +420,7 @@ def main() -> None:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         figures = {
             "case": args.case,
+            "title": CASES[args.case],
             "batch": args.batch,
             "threads": args.threads,
             "machine": machine(),
