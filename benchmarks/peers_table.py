@@ -18,8 +18,8 @@ def table(path: Path) -> str:
     caption = (
         f"{data['title']}: one epoch of 60,000 MNIST images, batch {data['batch']}, Adam, "
         f"{data['threads']} threads of an {machine['processor']}. The multiply-add peak, measured in the "
-        f"same run, is {data['peak_gflops']:.0f} GFLOP/s. Medians of {rounds} rounds in which the frameworks took "
-        f"turns: `{data['command']}`."
+        f"same run, is {data['peak_gflops']:.0f} GFLOP/s. Medians of {rounds} rounds in which the frameworks "
+        f"took turns: `{data['command']}`."
     )
     lines = [
         caption,
