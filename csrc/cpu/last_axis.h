@@ -71,22 +71,27 @@ struct LastAxis {
   }
 };
 
-/// A sum of many terms in two levels, so that its rounding error does not grow with their number.
+/// A sum of many terms in two levels, the upper one compensated (Kahan 1965), so that its rounding error does
+/// not grow with their number.
 template <class V>
 struct LongSum {
   V total = zero<V>();
+  V lost = zero<V>();  // what rounding added to `total`
   V part = zero<V>();
   int terms = 0;
 
   FASTNN_INLINE void add(V v) {
     part += v;
     if (++terms == 64) {
-      total += part;
+      const V term = part - lost;
+      const V sum = total + term;
+      lost = (sum - total) - term;
+      total = sum;
       part = zero<V>();
       terms = 0;
     }
   }
-  FASTNN_INLINE V value() const { return total + part; }
+  FASTNN_INLINE V value() const { return total + (part - lost); }
 };
 
 }  // namespace fastnn::cpu
