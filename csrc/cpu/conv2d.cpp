@@ -206,8 +206,9 @@ struct Conv2dGradInput {
         Correlation shape = input_shape(c, y, x, columns);
         shape.flatten();
         Scratch rest = scratch;
-        Correlator<T, E> correlator(shape, kernel + (y.offset * w.columns + x.offset) * c.out * columns,
-                                    nullptr, -std::numeric_limits<T>::infinity(), rest);
+        const int64_t offset = (y.offset * w.columns + x.offset) * c.out * columns;
+        Correlator<T, E> correlator(shape, kernel == nullptr ? nullptr : kernel + offset, nullptr,
+                                    -std::numeric_limits<T>::infinity(), rest);
         most = std::max(most, rest.used());
         if (call == nullptr) continue;
         const T* dy = call->in[0].as<T>();
