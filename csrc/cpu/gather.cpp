@@ -65,13 +65,17 @@ template <class V, class From>
 FASTNN_INLINE V read_vector(const std::byte* p) {
   if constexpr (std::is_same_v<From, Bool>) {
     return min(load_convert<V>(reinterpret_cast<const uint8_t*>(p)), broadcast<V>(1));
-  } else if constexpr (std::is_same_v<From, int64_t> && std::is_same_v<Elem<V>, int32_t>) {
-    using W = Vec<int64_t, lanes<V>>;
-    const W x = load<W>(reinterpret_cast<const int64_t*>(p));
-    return convert<V>(max(min(x, broadcast<W>(std::numeric_limits<int32_t>::max())),
-                          broadcast<W>(std::numeric_limits<int32_t>::min())));
-  } else {
+  } else if constexpr (sizeof(From) == 1) {
     return load_convert<V>(reinterpret_cast<const From*>(p));
+  } else {
+    using W = Vec<From, lanes<V>>;
+    W x;
+    std::memcpy(&x, p, sizeof(W));
+    if constexpr (std::is_same_v<From, int64_t> && std::is_same_v<Elem<V>, int32_t>) {
+      x = max(min(x, broadcast<W>(std::numeric_limits<int32_t>::max())),
+              broadcast<W>(std::numeric_limits<int32_t>::min()));
+    }
+    return convert<V>(x);
   }
 }
 
