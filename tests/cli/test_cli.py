@@ -174,7 +174,10 @@ def test_info():
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_ctrl_c_saves_the_model_and_says_so(tmp_path):
     out = tmp_path / "model.safetensors"
-    command = [sys.executable, "-m", "fastnn.cli", "train", "lenet5", "--epochs", "200", "--out", str(out)]
+    # Ctrl-C as in a terminal, even if whoever started the tests had it ignored.
+    start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    start += "from fastnn.cli import main; main()"
+    command = [sys.executable, "-c", start, "train", "lenet5", "--epochs", "200", "--out", str(out)]
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path), PYTHONUNBUFFERED="1")
     with subprocess.Popen(
         [*command, "--verbose", "2"],

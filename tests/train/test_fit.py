@@ -215,6 +215,14 @@ def test_read_only_and_memory_mapped_arrays(tmp_path):
     assert same(a, b)
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C works as in a terminal, even if whoever started the tests had it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 # ---- Threads, signals, processes -------------------------------------------------------------------------
 
 
@@ -267,7 +275,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert done.stdout.strip() == "0", done.stderr
 
 
-def test_ctrl_c_leaves_the_model_usable_and_keeps_the_history():
+def test_ctrl_c_leaves_the_model_usable_and_keeps_the_history(interruptible):
     model = network()
 
     class Interrupt(fastnn.callbacks.Callback):
@@ -282,7 +290,7 @@ def test_ctrl_c_leaves_the_model_usable_and_keeps_the_history():
     model.fit(X, Y, epochs=1, verbose=0)
 
 
-def test_ctrl_c_inside_an_epoch():
+def test_ctrl_c_inside_an_epoch(interruptible):
     big = np.tile(X, (20000, 1))
     labels = np.tile(Y, 20000)
     model = network()
