@@ -182,6 +182,33 @@ void bind_trainer(py::module_& module) {
       .def(
           "flops", [](Trainer& t, int64_t capacity) { return t.plan(capacity)->flops(capacity); },
           py::arg("capacity"))
+      .def_property("profiling", &Trainer::profiling, &Trainer::set_profiling,
+                    "Whether the steps of runs are timed; setting it starts from zero.")
+      .def(
+          "profile",
+          [](const Trainer& t) {
+            py::list rows;
+            for (const ProfileRow& row : t.profile_rows()) {
+              py::dict made;
+              made["op"] = row.op;
+              made["layer"] = row.node;
+              made["kind"] = row.kind;
+              made["slot"] = row.slot;
+              made["lanes"] = row.lanes;
+              made["calls"] = row.calls;
+              made["seconds"] = row.seconds;
+              made["flops"] = row.flops;
+              made["bytes"] = row.bytes;
+              rows.append(made);
+            }
+            py::dict out;
+            out["rows"] = rows;
+            out["steps"] = t.profiled_runs();
+            out["seconds"] = t.profiled_seconds();
+            return out;
+          },
+          "Where the time went since profiling was switched on: a dict with rows (seconds are those of all "
+          "threads together), steps and seconds (by the clock).")
       .def_property_readonly("bytes", &Trainer::bytes);
   module.def(
       "shuffled_rows",

@@ -1,6 +1,7 @@
 #include "graph/executor.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 
@@ -40,6 +41,50 @@ Workspace::Workspace(std::shared_ptr<const Plan> plan, int threads)
     run_whole_step(step, s, args, threads_[0], 1, 0);
   }
 }
+
+void Workspace::time_steps(bool on) {
+  timing_ = on;
+  for (ThreadState& state : threads_) state.times.assign(on ? plan_->steps().size() + 1 : 0, StepTime{});
+}
+
+std::vector<StepTime> Workspace::step_times() const {
+  std::vector<StepTime> total(plan_->steps().size() + 1);
+  for (const ThreadState& state : threads_) {
+    for (size_t i = 0; i < state.times.size(); ++i) {
+      total[i].calls += state.times[i].calls;
+      total[i].samples += state.times[i].samples;
+      total[i].nanoseconds += state.times[i].nanoseconds;
+    }
+  }
+  return total;
+}
+
+namespace {
+
+// Adds the time until its end to an entry; does nothing if there is none.
+class Stopwatch {
+ public:
+  using Clock = std::chrono::steady_clock;
+  Stopwatch(std::vector<StepTime>& times, size_t entry, int64_t samples, bool on)
+      : time_(on ? &times[entry] : nullptr) {
+    if (time_ == nullptr) return;
+    ++time_->calls;
+    time_->samples += samples;
+    start_ = Clock::now();
+  }
+  ~Stopwatch() {
+    if (time_ == nullptr) return;
+    time_->nanoseconds += std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start_).count();
+  }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  StepTime* time_;
+  Clock::time_point start_;
+};
+
+}  // namespace
 
 void Workspace::bind_parameters() {
   for (size_t t = 0; t < plan_->tensors().size(); ++t) {
@@ -181,6 +226,7 @@ void Workspace::look_for_nonfinite(const Step& step, const RunArguments& args, T
 
 void Workspace::run_tile_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine,
                               int64_t first, int64_t count, int64_t shard) {
+  const Stopwatch stopwatch(mine.times, index, count, timing_);
   const std::vector<PlanTensor>& tensors = plan_->tensors();
   if (step.kind == StepKind::gather) {
     const int32_t id = step.out[0];
@@ -305,6 +351,7 @@ void Workspace::run_whole_step(const Step& step, size_t index, const RunArgument
   const int64_t begin = step.units * thread / threads;
   const int64_t end = step.units * (thread + 1) / threads;
   if (begin >= end) return;
+  const Stopwatch stopwatch(mine.times, index, 0, timing_);
   if (step.kind == StepKind::combine) {
     combine(step, args, begin, end);
     return;
@@ -336,6 +383,7 @@ void execute(Workspace& workspace, const RunArguments& args, Team& team, int thr
       workspace.run_whole_step(plan.steps()[static_cast<size_t>(s)], static_cast<size_t>(s), args, mine,
                                team.size, thread);
     }
+    const Stopwatch stopwatch(mine.times, plan.steps().size(), 0, workspace.timing_);
     team.barrier.wait();
   }
 }

@@ -65,6 +65,30 @@ int64_t Trainer::bytes() const {
   return total;
 }
 
+void Trainer::set_profiling(bool on) {
+  profiling_ = on;
+  profiled_runs_ = 0;
+  profiled_seconds_ = update_seconds_ = 0;
+  for (Prepared& item : plans_) {
+    if (item.workspace != nullptr) item.workspace->time_steps(on);
+  }
+}
+
+std::vector<ProfileRow> Trainer::profile_rows() const {
+  if (!profiling_ || plans_.empty() || plans_.front().workspace == nullptr) return {};
+  std::vector<ProfileRow> rows = profile(*plans_.front().workspace, profiled_runs_);
+  if (spec_.optimizer != nullptr) {
+    ProfileRow update;
+    update.op = "update";
+    update.node = optimizer_kind_name(spec_.optimizer->config().kind);
+    update.kind = "update";
+    update.calls = profiled_runs_;
+    update.seconds = update_seconds_;
+    rows.push_back(std::move(update));
+  }
+  return rows;
+}
+
 Trainer::Prepared& Trainer::prepared(int64_t capacity, int threads) {
   for (auto it = plans_.begin(); it != plans_.end(); ++it) {
     if (it->capacity != capacity) continue;
@@ -92,6 +116,7 @@ Trainer::Prepared& Trainer::prepared(int64_t capacity, int threads) {
   Prepared& use = plans_.front();
   if (use.workspace == nullptr || use.workspace->threads() < threads) {
     use.workspace = std::make_unique<Workspace>(use.plan, threads);
+    use.workspace->time_steps(profiling_);
   }
   return use;
 }
@@ -169,7 +194,8 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
   bool failed = false;  // the same decision in every thread: all read it from the workspace after a barrier
   std::exception_ptr failure;
   int64_t failed_step = -1;
-  auto last_report = std::chrono::steady_clock::now();
+  const auto began = std::chrono::steady_clock::now();
+  auto last_report = began;
 
   parallel(threads, [&](Team& team, int thread) {
     RunArguments run;
@@ -231,7 +257,13 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
       if (failed) return;
       if (optimizer != nullptr) {
         const size_t rate = std::min(static_cast<size_t>(step), args.learning_rates.size() - 1);
+        const auto update_began =
+            profiling_ ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
         optimizer->apply(team, thread, args.learning_rates[rate]);
+        if (profiling_ && thread == 0) {
+          const std::chrono::duration<double> took = std::chrono::steady_clock::now() - update_began;
+          update_seconds_ += took.count() * team.size;
+        }
         if (constraint_workspace_ != nullptr) {
           RunArguments constrain;
           constrain.samples = 1;
@@ -251,6 +283,10 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
       if (stop.load(std::memory_order_relaxed)) return;
     }
   });
+  if (profiling_) {
+    profiled_runs_ += result.steps;
+    profiled_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  }
   result.stopped = stop;
   if (failure) std::rethrow_exception(failure);
   if (failed) {

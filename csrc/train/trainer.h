@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "graph/executor.h"
+#include "graph/profile.h"
 #include "train/optimizer.h"
 
 namespace fastnn {
@@ -76,6 +77,15 @@ class FASTNN_API Trainer {
   /// Bytes of the workspaces and the optimizer's buffers now held.
   int64_t bytes() const;
 
+  /// Switches timing on, from zero, or off, for all runs to come.
+  void set_profiling(bool on);
+  bool profiling() const { return profiling_; }
+  /// Where the time went since then; the last row is the optimizer's update. Steps in `runs`, wall time of
+  /// the runs in `seconds`.
+  std::vector<ProfileRow> profile_rows() const;
+  int64_t profiled_runs() const { return profiled_runs_; }
+  double profiled_seconds() const { return profiled_seconds_; }
+
  private:
   struct Prepared {
     int64_t capacity = 0;
@@ -90,6 +100,10 @@ class FASTNN_API Trainer {
   TrainerSpec spec_;
   std::list<Prepared> plans_;  // most recently used first
   std::unique_ptr<Workspace> constraint_workspace_;
+  bool profiling_ = false;
+  int64_t profiled_runs_ = 0;
+  double profiled_seconds_ = 0;
+  double update_seconds_ = 0;  // of thread 0, times the threads
 };
 
 /// Numbers 0 .. count - 1 in an order keyed by seed and epoch (Fisher-Yates on Philox numbers).

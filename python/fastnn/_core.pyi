@@ -182,6 +182,10 @@ class Trainer:
     ) -> None: ...
     def describe(self, capacity: typing.SupportsIndex) -> str: ...
     def flops(self, capacity: typing.SupportsIndex) -> float: ...
+    def profile(self) -> dict[str, typing.Any]:
+        """
+        Where the time went since profiling was switched on: a dict with rows (seconds are those of all threads together), steps and seconds (by the clock).
+        """
     def run_epoch(
         self,
         inputs: collections.abc.Sequence[numpy.typing.NDArray[typing.Any]],
@@ -192,6 +196,13 @@ class Trainer:
         """
     @property
     def bytes(self) -> int: ...
+    @property
+    def profiling(self) -> bool:
+        """
+        Whether the steps of runs are timed; setting it starts from zero.
+        """
+    @profiling.setter
+    def profiling(self, arg1: bool) -> None: ...
 
 class AugmentConfig:
     """

@@ -1,4 +1,4 @@
-"""The `fastnn` command: train, evaluate, predict, summary, info."""
+"""The `fastnn` command: train, evaluate, predict, summary, profile, info."""
 
 from __future__ import annotations
 
@@ -286,6 +286,24 @@ def _read_pictures(path: str, shape: tuple[int, ...]) -> tuple[Array, str]:
 def summary(model: str) -> None:
     """Show the layers of the saved MODEL."""
     fastnn.load_model(model, compile=False).summary(print_fn=click.echo)
+
+
+@main.command()
+@click.argument("model")
+@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
+@click.option("--inference", is_flag=True, help="Time evaluation instead of training steps.")
+@_thread_option
+def profile(model: str, batch_size: int, inference: bool) -> None:
+    """Show where the time of a training step goes; MODEL is a saved model, or lenet5, mlp, perceptron."""
+    if model in _RECIPES:
+        network = getattr(fastnn.models, model)()
+    elif os.path.isfile(model):
+        network = fastnn.load_model(model)
+    else:
+        raise ValueError(f"{model} is neither a file nor one of {', '.join(_RECIPES)}")
+    if network.get_compile_config() is None:
+        network.compile("adam", "sparse_categorical_crossentropy")
+    click.echo(str(network.profile(batch_size=batch_size, training=not inference)))
 
 
 @main.command()

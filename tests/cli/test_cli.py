@@ -196,3 +196,12 @@ def test_ctrl_c_saves_the_model_and_says_so(tmp_path):
     assert code == 130, rest
     assert "interrupted" in rest
     assert out.exists()
+
+
+def test_profile_shows_where_the_time_goes(tmp_path):
+    for arguments in (["mlp"], ["perceptron", "--inference"]):
+        done = run("profile", *arguments, "--batch-size", 16)
+        assert done.exit_code == 0, done.output
+        assert "GFLOP/s" in done.output and "dense" in done.output
+    done = run("profile", tmp_path / "absent.safetensors")
+    assert done.exit_code == 2 and "neither a file nor one of" in done.output

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +21,14 @@ from fastnn.models.training import Trainable
 from fastnn.progress import make_progress
 from fastnn.tensor import Shape
 
+if TYPE_CHECKING:
+    from fastnn.models.profiling import Profile
+
 Array = npt.NDArray[Any]
 Runs = Iterator[tuple[Callable[[], list[Array]], int]]
 
 _LARGEST_BATCH = 4096
+_SMALL_BATCH = 32  # rows that `predict` computes in one go, without looking at the keyboard
 _LARGEST_TENSOR = 2**24  # elements in a tensor of a batch whose size was not asked for
 _LONGEST_RUN = 0.1  # seconds between looks at the keyboard and the progress bar
 
@@ -131,6 +135,49 @@ class Model(Trainable, Differentiable, Layer):
 
         (print_fn or print)(summary_text(self, line_length, expand_nested, show_trainable))
 
+    def profile(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int = 128,
+        epochs: int = 1,
+        training: bool = True,
+    ) -> Profile:
+        """Time every step of the plan that trains (or evaluates) the model.
+
+        Weights, moving statistics and the optimizer are as before afterwards. The environment's
+        ``FASTNN_PROFILE=1`` lets every `fit` print such a table at its end.
+
+        Parameters
+        ----------
+        x, y : array_like, optional
+            Data, as for `fit`; the model must be compiled. Without them 20 batches of noise are used.
+        batch_size : int, default 128
+        epochs : int, default 1
+            Times to run over the data.
+        training : bool, default True
+            Whether to time training steps, or evaluation.
+
+        Returns
+        -------
+        Profile
+            A table when printed: op, layer, calls, time a step, GFLOP/s, share of the multiply-add peak,
+            bytes.
+
+        Examples
+        --------
+        >>> import fastnn
+        >>> model = fastnn.models.mlp()
+        >>> model.compile("adam", "sparse_categorical_crossentropy")
+        >>> table = model.profile(batch_size=32)
+        >>> "dense_grad_kernel" in str(table)
+        True
+        """
+        from fastnn.models.profiling import profile_model
+
+        size = positive(self.label, "batch_size", batch_size)
+        return profile_model(self, x, y, size, positive(self.label, "epochs", epochs), training)
+
     # Files ---------------------------------------------------------------------------------------
 
     def named_weights(self) -> dict[str, Weight]:
@@ -227,21 +274,27 @@ class Model(Trainable, Differentiable, Layer):
         numpy.ndarray
         """
         ready = self._ready
-        if (
-            ready is not None
-            and type(x) is np.ndarray
-            and x.shape[1:] == ready[1]
-            and x.dtype in data_adapter.READ
-            and x.flags.carray
-            and x.size
-            and ready[0] == self.structure_version
-        ):  # nothing to convert or to check: this path is for those who ask for one sample at a time
+        if ready is not None and self._is_ready(x):
             return _single(ready[2]([x], 1 << (len(x) - 1).bit_length()))
         arrays = self._input_arrays(x)
         result = _single(self._run(arrays))
         if len(arrays) == 1:
             self._ready = (self.structure_version, arrays[0].shape[1:], self._prediction_function()[0].run)
         return result
+
+    def _is_ready(self, x: Any) -> bool:
+        """Whether nothing of a small batch is to be converted or checked."""
+        ready = self._ready
+        return (
+            ready is not None
+            and type(x) is np.ndarray
+            and x.shape[1:] == ready[1]
+            and 0 < len(x) <= _SMALL_BATCH
+            and x.dtype in data_adapter.READ
+            and x.flags.carray
+            and x.size > 0
+            and ready[0] == self.structure_version
+        )
 
     def predict(
         self,
@@ -280,6 +333,8 @@ class Model(Trainable, Differentiable, Layer):
         """
         batch_size = None if batch_size is None else positive(self.label, "batch_size", batch_size)
         steps = None if steps is None else positive(self.label, "steps", steps)
+        if verbose == 0 and callbacks is None and steps is None and batch_size is None and self._is_ready(x):
+            return self.predict_on_batch(x)
         hooks = CallbackList(callbacks, model=self)
         if data_adapter.is_batches(x):
             if batch_size is not None:

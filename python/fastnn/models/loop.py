@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -159,6 +160,8 @@ class Loop:
             )
         else:
             self.trainer = _core.Trainer(graph, total, accumulators)
+        if os.environ.get("FASTNN_PROFILE", "0") not in ("", "0"):
+            self.trainer.profiling = True
 
     def run(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -273,6 +274,10 @@ class Trainable(Resumable):
                     break
             self.optimizer.finalize_variable_values()
             hooks.on_train_end(logs)
+        if os.environ.get("FASTNN_PROFILE"):
+            from fastnn.models.profiling import print_profiles
+
+            print_profiles(self._loops.values())
         return history
 
     def _run_epoch(
