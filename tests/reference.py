@@ -332,3 +332,39 @@ def batch_norm(x: Array, gamma: Array | None, beta: Array | None, epsilon: float
 
 def moving_average(old: Array, value: Array, momentum: float = 0.99) -> Array:
     return momentum * old + (1 - momentum) * value
+
+
+# -------------------------------------------------------------------------------- attention
+
+
+def attention_scores(q, k, mask=None, causal=False, scale=None):
+    """Scores (samples, heads, queries, keys), and which of them count."""
+    groups = q.shape[2] // k.shape[2]
+    k = np.repeat(k, groups, axis=2)
+    scale = 1 / np.sqrt(q.shape[-1]) if scale is None else scale
+    scores = np.einsum("ithd,ishd->ihts", q, k) * scale
+    seen = np.ones(scores.shape, bool)
+    if mask is not None:
+        mask = np.asarray(mask)
+        while mask.ndim < 4:
+            mask = mask[:, None]
+        seen &= np.broadcast_to(mask != 0, seen.shape)
+    if causal:
+        seen &= np.tril(np.ones(scores.shape[2:], bool))
+    return scores, seen
+
+
+def attention_with_log_sum(q, k, v, mask=None, **attributes):
+    scores, seen = attention_scores(q, k, mask, **attributes)
+    none = ~seen.any(-1)
+    largest = np.where(seen, scores, -np.inf).max(-1, initial=-1e30)
+    weights = np.exp(np.where(seen, scores - largest[..., None], -np.inf))
+    total = weights.sum(-1)
+    p = weights / np.where(none, 1.0, total)[..., None]
+    y = np.einsum("ihts,ishd->ithd", p, np.repeat(v, q.shape[2] // v.shape[2], axis=2))
+    log_sum = np.where(none, np.finfo("float64").max, largest + np.log(np.where(none, 1.0, total)))
+    return y, log_sum.transpose(0, 2, 1)
+
+
+def attention(q, k, v, mask=None, **attributes):
+    return attention_with_log_sum(q, k, v, mask, **attributes)[0]
