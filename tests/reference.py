@@ -106,8 +106,10 @@ def scale_shift(x: Array, scale: float = 1.0, offset: float = 0.0) -> Array:
 # -------------------------------------------------------------------------------- dense
 
 
-def dense(x: Array, kernel: Array, bias: Array | None, activation: str = "linear") -> Array:
-    out = np.tensordot(x, kernel, axes=([-1], [0]))
+def dense(
+    x: Array, kernel: Array, bias: Array | None, activation: str = "linear", in_dims: int = 1
+) -> Array:
+    out = np.tensordot(x, kernel, axes=in_dims)
     if bias is not None:
         out = out + bias
     return globals()["activation"](out, activation)
@@ -175,8 +177,8 @@ def average_pool2d(x: Array, **attributes: Any) -> Array:
     return _pool(x, lambda cells: cells.mean(axis=1), global_=attributes.pop("global", False), **attributes)
 
 
-def bias_grad(dy: Array) -> Array:
-    return dy.reshape(-1, dy.shape[-1]).sum(axis=0)
+def bias_grad(dy: Array, dims: int = 1) -> Array:
+    return dy.reshape(-1, *dy.shape[-dims:]).sum(axis=0)
 
 
 # -------------------------------------------------------------------------------- shapes and sums

@@ -201,15 +201,17 @@ constexpr int64_t kPackRows = 64;
 
 template <class T>
 void pack_transposed(const KernelCall& call) {
-  const int64_t in = call.in[0].dims[0];
-  const int64_t out = call.in[0].dims[1];
+  const auto& c = call.configuration<Config>();
+  const int64_t in = c.in, out = c.out;
   const int64_t first = call.unit_begin * kPackRows;
   const int64_t last = call.unit_end * kPackRows < in ? call.unit_end * kPackRows : in;
   transpose_matrix(call.in[0].as<T>() + first * out, last - first, out, out, call.out[0].as<T>() + first, in);
 }
 
 int64_t pack_elements(const KernelQuery& query) { return query.in[0].size; }
-int64_t pack_units(const KernelQuery& query) { return (query.in[0].dims[0] + kPackRows - 1) / kPackRows; }
+int64_t pack_units(const KernelQuery& query) {
+  return (static_cast<const Config*>(query.config)->in + kPackRows - 1) / kPackRows;
+}
 
 template <class T>
 void dense_grad_kernel_rows(const KernelCall& call) {

@@ -252,19 +252,20 @@ int32_t Planner::as_lanes(TensorId tensor, int32_t lanes) {
   return made_[key] = id;
 }
 
-int32_t Planner::packed(TensorId tensor, const Kernel& kernel, const KernelFn pack) {
+int32_t Planner::packed(TensorId tensor, const Node& node, const Kernel& kernel, const KernelFn pack) {
   const auto key = std::make_pair(tensor, reinterpret_cast<const void*>(pack));
   if (const auto found = packs_.find(key); found != packs_.end()) return found->second;
   Step step;
   step.kind = StepKind::whole;
   step.op = "pack";
   step.kernel = pack;
+  step.configuration =
+      node.configuration;  // of the first node that asks: they agree on the parameter's shape
   step.in = {operand(tensor, 1)};
   const int32_t id = new_tensor(graph_.type(tensor), tensor, 1);
   step.out = {id};
   const int64_t elements = query_size(kernel.pack_elements, step, 1, 1);
-  // The kernel finds the original dims through its configuration; the packed tensor is a flat run of
-  // elements.
+  // The packed tensor is a flat run of elements.
   plan_.tensors_[static_cast<size_t>(id)].type.dims = {elements};
   step.units = kernel.pack_units != nullptr ? query_size(kernel.pack_units, step, 1, 1) : 1;
   push_step(std::move(step));
@@ -321,7 +322,7 @@ void Planner::emit_tile(int32_t node_index) {
     const bool rows = lanes == 1 || ((kernel.rows_inputs >> i) & 1u);
     if (lanes == 1 && static_cast<int32_t>(i) == kernel.pack_input &&
         graph_.at(node.in[i]).role == Role::parameter) {
-      step.in.push_back(packed(node.in[i], kernel,
+      step.in.push_back(packed(node.in[i], node, kernel,
                                working_type(graph_, node) == DType::f64 ? kernel.pack_f64 : kernel.pack_f32));
     } else {
       step.in.push_back(operand(node.in[i], rows ? 1 : lanes));

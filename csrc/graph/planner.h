@@ -26,7 +26,7 @@ class Planner {
   int32_t operand(TensorId tensor, int32_t lanes);
   int32_t as_lanes(TensorId tensor, int32_t lanes);
   int32_t made_lanes(TensorId tensor) const;
-  int32_t packed(TensorId tensor, const Kernel& kernel, const KernelFn pack);
+  int32_t packed(TensorId tensor, const Node& node, const Kernel& kernel, const KernelFn pack);
   int32_t new_tensor(const TensorType& type, TensorId source, int32_t lanes);
   int32_t push_step(Step step);
   int32_t earliest_slot(const Step& step, bool tile_step) const;

@@ -1,5 +1,5 @@
-// bias_grad(dy) -> (channels,): dy (None, ..., channels) summed over samples and positions, the gradient of a
-// bias.
+// bias_grad(dy; dims) -> (channels,): dy (None, ..., channels) summed over samples and positions, the
+// gradient of a bias. `dims` (default 1): how many of dy's last dims count channels.
 #pragma once
 
 #include "ops/op.h"
@@ -16,7 +16,12 @@ inline const Op bias_grad{
             throw_type(c.node, ": bias_grad needs floating point (None, ..., channels), got ",
                        dtype_name(c.in[0].dtype), " ", c.in[0].str());
           }
-          c.out = {{c.in[0].dtype, {c.in[0].dims.back()}, false}};
+          const Shape& dims = c.in[0].dims;
+          const int64_t kept = c.attributes.integer("dims", 1);
+          if (kept < 1 || kept > static_cast<int64_t>(dims.size())) {
+            throw_value(c.node, ": dims must be from 1 to ", dims.size(), ", got ", kept);
+          }
+          c.out = {{c.in[0].dtype, Shape(dims.end() - static_cast<std::ptrdiff_t>(kept), dims.end()), false}};
         },
     .gradient =
         [](GradientContext& g) {
