@@ -17,6 +17,7 @@ AttributeValue attribute_from(const std::string& name, const py::handle& value) 
   if (py::isinstance<py::bool_>(value)) return value.cast<bool>();
   if (py::isinstance<py::int_>(value)) return value.cast<int64_t>();
   if (py::isinstance<py::float_>(value)) return value.cast<double>();
+  if (py::isinstance<Graph>(value)) return value.cast<Subgraph>();
   if (py::isinstance<py::str>(value)) return value.cast<std::string>();
   if (py::isinstance<py::sequence>(value)) {
     const bool whole = std::all_of(value.begin(), value.end(),
@@ -24,7 +25,7 @@ AttributeValue attribute_from(const std::string& name, const py::handle& value) 
     if (whole) return value.cast<std::vector<int64_t>>();
     return value.cast<std::vector<double>>();
   }
-  throw_type("attribute '", name, "' must be a bool, int, float, str or sequence of numbers, got ",
+  throw_type("attribute '", name, "' must be a bool, int, float, str, graph or sequence of numbers, got ",
              std::string(py::str(py::type::handle_of(value))));
 }
 

@@ -53,8 +53,18 @@ bool processor_runs([[maybe_unused]] const std::string& isa) {
 struct Backend {
   const KernelTable* table = nullptr;
   std::unordered_map<std::string, const Kernel*> kernels;
+};
+
+// Kernels from outside the kernel library: known before that is loaded.
+struct Registered {
+  std::unordered_map<std::string, const Kernel*> kernels;
   std::shared_mutex mutex;
 };
+
+Registered& registered() {
+  static auto* instance = new Registered;
+  return *instance;
+}
 
 const KernelTable* load_table() {
   const std::vector<std::string> available = available_isas();
@@ -100,16 +110,20 @@ Backend& backend() {
 const KernelTable& kernel_table() { return *backend().table; }
 
 const Kernel* find_kernel(const std::string& op) {
-  Backend& loaded = backend();
-  std::shared_lock lock(loaded.mutex);
+  {
+    Registered& own = registered();
+    std::shared_lock lock(own.mutex);
+    if (const auto found = own.kernels.find(op); found != own.kernels.end()) return found->second;
+  }
+  const Backend& loaded = backend();
   const auto found = loaded.kernels.find(op);
   return found == loaded.kernels.end() ? nullptr : found->second;
 }
 
 void register_kernel(const std::string& op, const Kernel& kernel) {
-  Backend& loaded = backend();
-  std::unique_lock lock(loaded.mutex);
-  loaded.kernels[op] = &kernel;
+  Registered& own = registered();
+  std::unique_lock lock(own.mutex);
+  own.kernels[op] = &kernel;
 }
 
 std::vector<std::string> available_isas() {

@@ -209,6 +209,7 @@ void Workspace::look_for_nonfinite(const Step& step, const RunArguments& args, T
     if (!is_floating(tensor.type.dtype) || step.kind == StepKind::partial) continue;
     const std::byte* data =
         tensor.space == Space::tile ? mine.base[static_cast<size_t>(id)] : address(tensor, args, mine, first);
+    if (data == nullptr) continue;  // an output that nothing reads
     const int64_t lanes = tensor.lanes;
     const int64_t samples = tensor.type.batched ? (count + lanes - 1) / lanes * lanes : 1;
     const int64_t found = first_nonfinite(data, tensor.type.dtype, samples * tensor.type.size());
@@ -276,7 +277,7 @@ void Workspace::run_tile_step(const Step& step, size_t index, const RunArguments
   }
   KernelCall call;
   fill_call(call, step, index, args, mine);
-  call.first = first;
+  call.first = args.sample_base + first;
   call.count = count;
   if (step.kind == StepKind::partial) {
     std::byte* accumulators = shared_.data() + step.accumulator + shard * step.accumulator_bytes;
@@ -377,10 +378,11 @@ void Workspace::run_whole_step(const Step& step, size_t index, const RunArgument
 void execute(Workspace& workspace, const RunArguments& args, Team& team, int thread) {
   const Plan& plan = workspace.plan();
   Workspace::ThreadState& mine = workspace.threads_[static_cast<size_t>(thread)];
-  for (const Slot& slot : plan.slots()) {
+  for (size_t s = static_cast<size_t>(args.first_slot); s < plan.slots().size(); ++s) {
+    const Slot& slot = plan.slots()[s];
     if (!slot.tile_steps.empty()) workspace.run_tiles(slot, args, team.size, mine, thread);
-    for (int32_t s : slot.whole_steps) {
-      workspace.run_whole_step(plan.steps()[static_cast<size_t>(s)], static_cast<size_t>(s), args, mine,
+    for (int32_t w : slot.whole_steps) {
+      workspace.run_whole_step(plan.steps()[static_cast<size_t>(w)], static_cast<size_t>(w), args, mine,
                                team.size, thread);
     }
     const Stopwatch stopwatch(mine.times, plan.steps().size(), 0, workspace.timing_);

@@ -33,6 +33,9 @@ struct RunArguments {
   uint64_t seed = 0;
   uint64_t step = 0;
   uint64_t epoch = 0;
+  int64_t sample_base = 0;  ///< number in the caller's batch of the run's first sample, for keys and messages
+  /// Plan::prologue() leaves out what follows from parameters alone and was made by the last run.
+  int32_t first_slot = 0;
   bool find_nonfinite = false;  ///< look at every output and report the first NaN or Inf (slow; one thread)
 };
 

@@ -86,6 +86,7 @@ struct PlanRequest {
   std::vector<TensorId> flat;  ///< unbatched tensors to be laid one after the other in external 0 (gradients)
   std::vector<int64_t> flat_offsets;  ///< bytes, one for each of `flat`
   Layout layout = Layout::automatic;
+  bool alone = false;  ///< one thread runs it: tiles need not be small enough for several
 };
 
 class FASTNN_API Plan {
@@ -103,6 +104,9 @@ class FASTNN_API Plan {
   int64_t scratch_bytes() const { return scratch_bytes_; }
   int64_t shared_bytes() const { return shared_bytes_; }
   int32_t externals() const { return external_count_; }
+  int32_t prologue() const { return prologue_; }  ///< slots that depend on parameters alone
+  /// Which of a run's external pointers is the value of an unbatched input; -1: none is used.
+  int32_t external_of_input(size_t index) const { return input_externals_[index]; }
   int32_t fetched(size_t index) const { return fetched_[index]; }  ///< plan tensor of request().fetch[index]
   double flops(int64_t samples) const;
   /// Table of steps for people: slot, kind, op, layout, operands' places.
@@ -116,6 +120,8 @@ class FASTNN_API Plan {
   std::vector<Step> steps_;
   std::vector<Slot> slots_;
   std::vector<int32_t> fetched_;
+  std::vector<int32_t> input_externals_;
+  int32_t prologue_ = 0;
   int64_t tile_ = 1;
   int64_t shards_ = 1;
   int64_t tile_bytes_ = 0;

@@ -46,6 +46,15 @@ const Kernel& kernel_of(const Node& node) {
   return *kernel;
 }
 
+// A per-sample op that shares out the batch by itself (scan): it offers neither of the tile forms.
+bool whole_only(const Graph& graph, const Node& node) {
+  const KernelSet& set = kernel_of(node).set(working_type(graph, node));
+  return set.rows == nullptr && set.lanes == nullptr && set.whole != nullptr;
+}
+
+// Is bit i of a mask of operands set? Operands past the last bit are as the last one.
+bool has_bit(uint32_t mask, size_t i) { return (mask >> std::min<size_t>(i, 31)) & 1u; }
+
 bool any_batched_input(const Graph& graph, const Node& node) {
   return std::any_of(node.in.begin(), node.in.end(),
                      [&](TensorId id) { return id != kNoTensor && graph.type(id).batched; });
@@ -59,6 +68,8 @@ void Planner::run() {
   prune();
   choose_layout();
   first_tile_slot_ = needs_prologue() ? 1 : 0;
+  plan_.prologue_ = first_tile_slot_;
+  plan_.input_externals_.assign(graph_.inputs().size(), -1);
   emit();
   emit_outputs();
   assign_spaces();
@@ -94,7 +105,7 @@ bool Planner::needs_prologue() const {
       bool before_run = !constant;
       for (TensorId id : node.in) {
         if (id == kNoTensor) continue;
-        before_run &= graph_.at(id).role == Role::parameter || from_parameters[static_cast<size_t>(id)];
+        before_run &= graph_.at(id).role != Role::value || from_parameters[static_cast<size_t>(id)];
       }
       if (before_run) {
         for (TensorId id : node.out) from_parameters[static_cast<size_t>(id)] = 1;
@@ -121,7 +132,9 @@ void Planner::emit() {
     if (node.op->alias) {
       continue;  // resolved by operand(): the output is the input's memory
     }
-    if (node.op->kind == OpKind::unbatched || !any_batched_input(graph_, node)) {
+    if (node.op->kind == OpKind::per_sample && whole_only(graph_, node)) {
+      emit_whole(index);
+    } else if (node.op->kind == OpKind::unbatched || !any_batched_input(graph_, node)) {
       if (node.op->kind == OpKind::per_sample && !node.out.empty() && graph_.type(node.out[0]).batched) {
         emit_tile(index);
       } else {
@@ -221,14 +234,21 @@ int32_t Planner::as_lanes(TensorId tensor, int32_t lanes) {
   }
   if (source.role == Role::input) {
     const int32_t id = new_tensor(source.type, tensor, lanes);
+    const auto& inputs = graph_.inputs();
+    const auto number = std::find(inputs.begin(), inputs.end(), tensor) - inputs.begin();
+    if (!source.type.batched) {  // read where the caller has it
+      PlanTensor& placed = plan_.tensors_[static_cast<size_t>(id)];
+      placed.space = Space::external;
+      placed.external = plan_.external_count_++;
+      plan_.input_externals_[static_cast<size_t>(number)] = placed.external;
+      return made_[key] = id;
+    }
     Step step;
     step.kind = StepKind::gather;
     step.op = "gather";
     step.lanes = lanes;
-    const auto& inputs = graph_.inputs();
-    step.node = static_cast<int32_t>(std::find(inputs.begin(), inputs.end(), tensor) - inputs.begin());
+    step.node = static_cast<int32_t>(number);
     step.out = {id};
-    if (!source.type.batched) throw_value("input '", source.name, "': unbatched inputs are not gathered");
     push_step(std::move(step));
     return made_[key] = id;
   }
@@ -407,8 +427,7 @@ void Planner::emit_whole(int32_t node_index) {
   step.configuration = node.configuration;
   for (size_t i = 0; i < node.in.size(); ++i) {
     int32_t lanes = 1;
-    if (node.in[i] != kNoTensor && graph_.type(node.in[i]).batched &&
-        !((kernel.whole_rows_inputs >> i) & 1u)) {
+    if (node.in[i] != kNoTensor && graph_.type(node.in[i]).batched && !has_bit(kernel.whole_rows_inputs, i)) {
       // Any layout does: take the one that exists.
       lanes = node_lanes(node_index);
       const bool in_lanes = made_.count({node.in[i], lanes}) != 0;

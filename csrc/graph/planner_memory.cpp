@@ -74,6 +74,8 @@ void Planner::assign_spaces() {
   for (size_t t = 0; t < plan_.tensors_.size(); ++t) {
     PlanTensor& tensor = plan_.tensors_[t];
     if (tensor.space != Space::none || tensor.alias_of >= 0 || tensor.producer < 0) continue;
+    // What a whole step makes for nobody has no place: its kernel gets a null pointer.
+    if (tensor.type.batched && !tensor.by_tile && tensor.last_use < 0) continue;
     tensor.space = !tensor.type.batched ? Space::value : crosses[t] ? Space::batch : Space::tile;
   }
 }
@@ -105,7 +107,8 @@ void Planner::choose_tile() {
   if (!lanes) unit = std::min<int64_t>(capacity, 8);
   int64_t tile = unit;
   // Room for four threads and more on ordinary batches; large tiles only where there are tiles enough.
-  const int64_t most = std::max(unit, std::min(kLargestTile, (capacity / 4) / unit * unit));
+  const int64_t share = plan_.request_.alone ? capacity : capacity / 4;
+  const int64_t most = std::max(unit, std::min(kLargestTile, share / unit * unit));
   while (tile * 2 <= most && layout_tile(tile * 2) <= kTileBudget) tile *= 2;
   if (!lanes) tile = std::min(tile, std::max<int64_t>(1, capacity));
   plan_.tile_ = tile;

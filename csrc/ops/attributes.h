@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -11,8 +12,12 @@
 
 namespace fastnn {
 
+class Graph;
+/// A graph within a node: the body of a scan. It must not change once it is an attribute.
+using Subgraph = std::shared_ptr<Graph>;
+
 using AttributeValue =
-    std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>>;
+    std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>, Subgraph>;
 
 class Attributes {
  public:
@@ -54,6 +59,8 @@ class Attributes {
   std::vector<int64_t> integers(const std::string& name, std::vector<int64_t> fallback) const {
     return get<std::vector<int64_t>>(name, std::move(fallback), "a sequence of integers");
   }
+
+  Subgraph subgraph(const std::string& name) const { return get<Subgraph>(name, nullptr, "a graph"); }
 
   /// Numbers; a single one and a sequence of integers will do.
   std::vector<double> reals(const std::string& name, std::vector<double> fallback) const {

@@ -30,6 +30,7 @@ inline const Op bias_grad{
           return std::vector<TensorId>{g.add("broadcast_samples", {wide, g.in[0]})};
         },
     .cost = [](const NodeInfo& n) { return Cost{static_cast<double>(n.in[0].size())}; },
+    .sums_positions = true,
 };
 
 }  // namespace fastnn::ops

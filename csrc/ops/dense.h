@@ -170,6 +170,7 @@ inline const Op dense_grad_kernel{
           const auto out = static_cast<double>(dense_config(n.out[0].dims, n.attributes).out);
           return Cost{2.0 * static_cast<double>(n.in[0].size()) * out};
         },
+    .sums_positions = true,
 };
 
 }  // namespace fastnn::ops

@@ -99,6 +99,7 @@ inline const Op layer_norm_grad_parameters{
         },
     .configure = [](const NodeInfo& n) { return layer_norm_config(n.in[1], n.attributes); },
     .cost = [](const NodeInfo& n) { return Cost{4.0 * static_cast<double>(n.in[0].size())}; },
+    .sums_positions = true,
 };
 
 }  // namespace fastnn::ops

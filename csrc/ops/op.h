@@ -102,6 +102,9 @@ struct Op {
   /// Output 0 may be written over input 0 when both are of one type and nothing else reads that (elementwise
   /// ops).
   bool in_place = false;
+  /// A sum over samples that runs over leading per-sample dims, too: more of them may be put before its
+  /// operands' dims.
+  bool sums_positions = false;
 };
 
 /// Allocates a Config for Op::configure.
