@@ -37,6 +37,8 @@ class Tensor:
         Where the tensor lives.
     origin : tuple, optional
         (layer, input tensors, which of its outputs) of a tensor without a graph; None for an `Input`.
+    node : Node, optional
+        The call that returned it, of a tensor without a graph.
 
     Examples
     --------
@@ -46,7 +48,7 @@ class Tensor:
     (None, 784)
     """
 
-    __slots__ = ("dtype", "graph", "id", "name", "origin", "shape")
+    __slots__ = ("dtype", "graph", "id", "name", "node", "origin", "shape")
 
     def __init__(
         self,
@@ -56,6 +58,7 @@ class Tensor:
         graph: _core.Graph | None = None,
         id: int = -1,
         origin: tuple[Any, tuple[Tensor, ...], int] | None = None,
+        node: Node | None = None,
     ) -> None:
         self.shape = shape
         self.dtype = dtype
@@ -63,6 +66,7 @@ class Tensor:
         self.graph = graph
         self.id = id
         self.origin = origin
+        self.node = node
 
     @property
     def ndim(self) -> int:
@@ -80,6 +84,58 @@ class Tensor:
 
     def __bool__(self) -> bool:
         raise TypeError(f"tensor {self.name!r} is symbolic: its truth is not known while a graph is built")
+
+
+class Node:
+    """One call of a layer on tensors without a graph: what a functional model is made of.
+
+    Parameters
+    ----------
+    layer : Layer
+    inputs : Tensor, or list, tuple or dict of them
+        As the layer was given them.
+    arguments : dict
+        Further arguments of the call, by name; tensors may be among them.
+    training : bool or None
+        As it was given.
+
+    Attributes
+    ----------
+    outputs : Tensor, or list, tuple or dict of them
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> x = fastnn.Input(shape=(4,))
+    >>> y = fastnn.layers.Dense(2, name="head")(x)
+    >>> y.node.layer.name, y.node.inputs is x
+    ('head', True)
+    """
+
+    __slots__ = ("arguments", "count", "inputs", "layer", "outputs", "training")
+
+    def __init__(
+        self, layer: Any, inputs: Any, arguments: Mapping[str, Any], training: bool | None = None
+    ) -> None:
+        self.layer = layer
+        self.inputs = inputs
+        self.arguments = dict(arguments)
+        self.training = training
+        self.outputs: Any = None
+        self.count = 0  # outputs made so far
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Return all tensors that go in."""
+        from fastnn.layers.nest import leaves
+
+        given = (*leaves(self.inputs), *leaves(self.arguments))
+        return tuple(leaf for leaf in given if isinstance(leaf, Tensor))
+
+    def output(self, like: Tensor) -> Tensor:
+        """Make the next output."""
+        origin = (self.layer, self.tensors(), self.count)
+        self.count += 1
+        return Tensor(like.shape, like.dtype, self.layer.name, origin=origin, node=self)
 
 
 def graph_input(graph: _core.Graph, shape: Shape, dtype: str, name: str) -> Tensor:

@@ -73,14 +73,16 @@ def channels_last(label: str, value: Any) -> str:
 
 def spatial_extent(
     label: str,
-    extent: int,
+    extent: int | None,
     kernel: int,
     stride: int,
     padding: str,
     dilation: int = 1,
     what: str = "kernel_size",
-) -> int:
-    """Return one output extent of a convolution or pooling."""
+) -> int | None:
+    """Return one output extent of a convolution or pooling; None if the input's is not given."""
+    if extent is None:
+        return None
     reach = (kernel - 1) * dilation + 1
     if padding == "same":
         return -(-extent // stride)

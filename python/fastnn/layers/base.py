@@ -11,21 +11,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnn import _core, config, constraints, initializers, random, regularizers
+from fastnn import _core, config, constraints, initializers, regularizers
 from fastnn._names import nearest
 from fastnn.layers import loading
-from fastnn.layers.context import BuildContext, current
+from fastnn.layers.calling import Calls
 from fastnn.layers.input_spec import InputSpec
 from fastnn.layers.naming import unique_name
 from fastnn.layers.nest import batch_shape, declared_shape, leaves, map_leaves
 from fastnn.layers.serialization import plain
 from fastnn.layers.weight import Weight
-from fastnn.tensor import Tensor
-
-_KEPT_FUNCTIONS = 4
+from fastnn.tensor import Node, Tensor
 
 
-class Layer:
+class Layer(Calls):
     """A description of a computation with weights of its own.
 
     A subclass creates weights in `build` with `add_weight`, once it knows its input's shape, and computes
@@ -84,6 +82,7 @@ class Layer:
         self._store = _core.Store()
         self._weights: list[Weight] = []
         self._functions: dict[Any, Any] = {}
+        self._nodes: list[Node] = []  # calls on tensors without a graph
         self._lock = threading.RLock()
         self._declared_input_shape = declared_shape(self.label, kwargs)
         if kwargs:
@@ -159,7 +158,10 @@ class Layer:
             )
         extents = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         if any(n is None for n in extents):
-            raise ValueError(f"{self.label}: weight '{name}' needs a fixed shape, got {extents}")
+            raise ValueError(
+                f"{self.label}: weight '{name}' needs a fixed shape, got {extents}: the dimension of the "
+                "input that it depends on must be fixed"
+            )
         extents = tuple(int(n) for n in extents)
         kind = self.dtype if dtype is None else config.check_floating(self.label, dtype)
         initial = initializers.get("glorot_uniform" if initializer is None else initializer)
@@ -188,100 +190,6 @@ class Layer:
         """Compute outputs from inputs, both tensors; takes ``training`` too if it matters."""
         raise NotImplementedError(f"{self.label}: the class has no method call(self, inputs)")
 
-    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
-        """Apply the layer to a tensor, or at once to an array with a row a sample."""
-        given = list(leaves(inputs))
-        if not any(isinstance(leaf, Tensor) for leaf in given):
-            return self._call_on_arrays(inputs, bool(training))
-        for leaf in given:
-            if not isinstance(leaf, Tensor):
-                raise TypeError(
-                    f"{self.label}: inputs must be all tensors or all arrays, got a {type(leaf).__name__} "
-                    "among tensors"
-                )
-        if given[0].graph is not None:
-            return self._call_in_graph(inputs, training)
-        outputs = self._declare(inputs, training)
-        number = iter(range(len(list(leaves(outputs)))))
-        return map_leaves(
-            lambda t: Tensor(t.shape, t.dtype, self.name, origin=(self, tuple(given), next(number))), outputs
-        )
-
-    def _call_in_graph(self, inputs: Any, training: bool | None) -> Any:
-        context = current(self.label)
-        shapes = map_leaves(lambda t: t.shape, inputs)
-        self._check(shapes)
-        if not self.built:
-            with self._lock:
-                if not self.built:
-                    self.build(shapes)
-            self._check(shapes)
-        for leaf in leaves(inputs):
-            if leaf.dtype in ("float32", "float64") and leaf.dtype != self.dtype:
-                raise TypeError(
-                    f"{self.label}: computes in {self.dtype}, but its input {leaf.name!r} is {leaf.dtype}. "
-                    "Give all layers of a model the same dtype."
-                )
-        outer = context.training
-        context.training = outer if training is None else bool(training)
-        context.enter(self.label)
-        try:
-            arguments = {"training": context.training} if _takes_training(self.call) else {}
-            outputs = self.call(inputs, **arguments)
-            for leaf in leaves(outputs):
-                if not isinstance(leaf, Tensor):
-                    found = "nothing" if leaf is None else f"a {type(leaf).__name__}"
-                    raise TypeError(f"{self.label}: call must return tensors, but it returned {found}")
-                if self.activity_regularizer is not None:
-                    context.penalties.append(self.activity_regularizer.activity(leaf))
-        finally:
-            context.leave()
-            context.training = outer
-        return outputs
-
-    def _check(self, shapes: Any) -> None:
-        spec = self.input_spec
-        if spec is not None:
-            if not isinstance(shapes, tuple) or (shapes and isinstance(shapes[0], (tuple, list))):
-                raise ValueError(f"{self.label}: expected one input, got {len(shapes)}")
-            spec.check(self.label, shapes)
-
-    def _declare(self, inputs: Any, training: bool | None = None) -> Any:
-        """Call the layer in a graph that is thrown away: builds it, checks, finds the outputs' shapes."""
-        with BuildContext() as context:
-            stand_ins = map_leaves(lambda t: context.placeholder(t, self.input_dtype), inputs)
-            return self._call_in_graph(stand_ins, training)
-
-    def _call_on_arrays(self, inputs: Any, training: bool) -> Any:
-        from fastnn.data_adapter import as_rows
-
-        arrays = map_leaves(lambda value: as_rows(value, f"{self.label}: input"), inputs)
-        rows = list(leaves(arrays))
-        flags = tuple(layer.trainable for layer in self._flatten_layers())
-        key = (tuple(array.shape[1:] for array in rows), training, flags)
-        with self._lock:
-            made = self._functions.get(key)
-            if made is None:
-                with BuildContext(training=training) as context:
-                    outputs = self._call_in_graph(
-                        map_leaves(
-                            lambda a: context.placeholder(Tensor((None, *a.shape[1:])), self.input_dtype),
-                            arrays,
-                        ),
-                        training,
-                    )
-                fetch = [t.id for t in leaves(outputs)] + [value.id for _, value in context.updates]
-                made = (_core.Function(context.graph, fetch), outputs, [w for w, _ in context.updates])
-                self._functions[key] = made
-                if len(self._functions) > _KEPT_FUNCTIONS:
-                    del self._functions[next(iter(self._functions))]
-        function, outputs, states = made
-        results = iter(function.run(rows, seed=random.next_seed() if training else 0))
-        values = map_leaves(lambda _: np.asarray(next(results)), outputs)
-        for weight in states:
-            weight.assign(next(results))
-        return values
-
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape for an input's; dimensions of samples are None."""
         layer = self if self.built else type(self).from_config(self.get_config())
@@ -294,7 +202,7 @@ class Layer:
         """Layers among the attributes, and in lists, tuples and dicts of them, in order."""
         found: dict[int, Layer] = {}
         for name, value in vars(self).items():
-            if name != "_functions":
+            if name not in ("_functions", "_nodes"):
                 for leaf in leaves(value):
                     if isinstance(leaf, Layer) and leaf is not self:
                         found.setdefault(id(leaf), leaf)
@@ -431,11 +339,6 @@ def arguments(cls: type) -> list[str]:
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break  # nothing is passed on to the bases
     return [*names, *(s for s in _SHAPES if s not in names)]
-
-
-def _takes_training(call: Callable[..., Any]) -> bool:
-    parameters = inspect.signature(call).parameters
-    return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def _marking_built(build: Callable[..., None]) -> Callable[..., None]:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from fastnn import _core
-from fastnn.tensor import Tensor, graph_input, graph_tensor
+from fastnn.tensor import Tensor, apply_all, graph_input, graph_tensor
 
 if TYPE_CHECKING:
     from fastnn.layers.weight import Weight
@@ -56,6 +56,7 @@ class BuildContext:
         self.penalties: list[Tensor] = []
         self.largest = 1
         self._scopes: list[str] = []
+        self._calling: list[Any] = []  # the layers of the scopes
         self._used: dict[int, Tensor] = {}
 
     @property
@@ -63,13 +64,18 @@ class BuildContext:
         """The layer that is being called, as it appears in messages."""
         return self._scopes[-1] if self._scopes else ""
 
-    def enter(self, label: str) -> None:
+    def enter(self, label: str, layer: Any = None) -> None:
         """Begin a layer's call."""
+        if layer is not None and any(layer is outer for outer in self._calling):
+            chain = " -> ".join([*self._scopes[self._calling.index(layer) :], label])
+            raise ValueError(f"{label}: is called within its own call: {chain} is a cycle")
         self._scopes.append(label)
+        self._calling.append(layer)
 
     def leave(self) -> None:
         """End a layer's call."""
         self._scopes.pop()
+        self._calling.pop()
 
     def use(self, weight: Weight) -> Tensor:
         """Return the tensor of a weight, added to the graph (and its penalty with it) at first use."""
@@ -82,15 +88,32 @@ class BuildContext:
                 self.penalties.append(weight.regularizer(known))
         return known
 
-    def placeholder(self, tensor: Tensor, dtype: str) -> Tensor:
+    def placeholder(self, tensor: Tensor, dtype: str | None, extent: int | None = None) -> Tensor:
         """Add an input that stands for a tensor without a graph.
 
-        An `Input` takes the dtype that its first layer computes in, for the batcher converts anyway.
+        An `Input` takes the dtype that its first layer computes in, for the batcher converts anyway; its own
+        (of integers: int32) where `dtype` is None. `extent` stands for dimensions that are not given.
         """
-        kind = dtype if tensor.origin is None else tensor.dtype
-        made = graph_input(self.graph, tensor.shape, kind, tensor.name or "input")
+        kind = tensor.dtype if dtype is None or tensor.origin is not None else dtype
+        if kind not in ("float32", "float64"):
+            kind = "int32"
+        shape = (None, *(extent if n is None else n for n in tensor.shape[1:]))
+        made = graph_input(self.graph, shape, kind, tensor.name or "input")
         self.inputs.append(made)
         return made
+
+    def add_loss(self, loss: Any, label: str = "") -> None:
+        """Add to the loss: the mean over samples and positions, or a float64 scalar as it is."""
+        if not isinstance(loss, Tensor) or loss.graph is not self.graph:
+            raise TypeError(f"{label}: add_loss takes a tensor that was computed in this call, got {loss!r}")
+        if self.graph.batched(loss.id):
+            loss = apply_all("weighted_sum", [loss, None, None], {"mean": True})[0]
+        if loss.dtype != "float64" or loss.shape:
+            raise ValueError(
+                f"{label}: add_loss takes a tensor with a number for each sample, or a float64 scalar, got "
+                f"{loss.dtype} of shape {loss.shape}"
+            )
+        self.penalties.append(loss)
 
     def assign(self, weight: Weight, value: Tensor) -> None:
         """Let a training step end with `value` in a state."""

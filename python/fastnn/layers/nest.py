@@ -43,7 +43,10 @@ def _is_written_out(value: Sequence[Any]) -> bool:
 
 
 def batch_shape(label: str, shape: Any) -> Any:
-    """Return a shape as a tuple that begins with None; lists and dicts of shapes likewise."""
+    """Return a shape as a tuple that begins with None; lists and dicts of shapes likewise.
+
+    Other dimensions may be None, too: they are not given yet, or vary.
+    """
     if isinstance(shape, dict):
         return {key: batch_shape(label, value) for key, value in shape.items()}
     if isinstance(shape, (tuple, list)) and shape and isinstance(shape[0], (tuple, list, dict)):
@@ -57,20 +60,18 @@ def batch_shape(label: str, shape: Any) -> Any:
     return (None, *check_extents(label, "input shape", extents[1:], extents))
 
 
-def check_extents(label: str, what: str, extents: Sequence[Any], whole: Any) -> tuple[int, ...]:
-    """Return extents as ints of at least 1."""
+def check_extents(label: str, what: str, extents: Sequence[Any], whole: Any) -> Shape:
+    """Return extents as ints of at least 1; None stays None."""
     for extent in extents:
         if extent is None:
-            raise ValueError(
-                f"{label}: {what} {tuple(whole)} must be fixed in all dimensions but that of samples"
-            )
+            continue
         if isinstance(extent, bool) or not isinstance(extent, (int, np.integer)):
             raise TypeError(f"{label}: {what} must hold integers, got {tuple(whole)}")
         if extent < 1:
             raise ValueError(f"{label}: {what} {tuple(whole)} must have extents of at least 1")
-    if math.prod(int(extent) for extent in extents) > _MOST_ELEMENTS:
+    if math.prod(int(extent) for extent in extents if extent is not None) > _MOST_ELEMENTS:
         raise ValueError(f"{label}: {what} {tuple(whole)} has more than {_MOST_ELEMENTS} elements a sample")
-    return tuple(int(extent) for extent in extents)
+    return tuple(None if extent is None else int(extent) for extent in extents)
 
 
 def declared_shape(label: str, kwargs: dict[str, Any]) -> Shape | None:

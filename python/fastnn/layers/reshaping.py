@@ -40,7 +40,8 @@ class Flatten(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape for an input's."""
-        return (None, int(np.prod(batch_shape(self.label, input_shape)[1:])))
+        extents = batch_shape(self.label, input_shape)[1:]
+        return (None, None if None in extents else int(np.prod(extents)))
 
 
 class Reshape(Layer):
