@@ -106,9 +106,7 @@ def scale_shift(x: Array, scale: float = 1.0, offset: float = 0.0) -> Array:
 # -------------------------------------------------------------------------------- dense
 
 
-def dense(
-    x: Array, kernel: Array, bias: Array | None, activation: str = "linear", in_dims: int = 1
-) -> Array:
+def dense(x: Array, kernel: Array, bias: Array | None, activation: str = "linear", in_dims: int = 1) -> Array:
     out = np.tensordot(x, kernel, axes=in_dims)
     if bias is not None:
         out = out + bias
@@ -292,20 +290,40 @@ def constrain_non_negative(w: Array) -> Array:
 
 
 def layer_norm_with_statistics(
-    x: Array, gamma: Array | None, beta: Array | None, dims: int = 1, epsilon: float = 1e-3
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    dims: int = 1,
+    epsilon: float = 1e-3,
+    centred: bool = True,
 ) -> tuple[Array, Array, Array]:
     axes = tuple(range(x.ndim - dims, x.ndim))
     mean, deviation = x.mean(axis=axes), 1 / np.sqrt(x.var(axis=axes) + epsilon)
+    if not centred:
+        mean, deviation = mean * 0, 1 / np.sqrt((x**2).mean(axis=axes) + epsilon)
     shape = (*mean.shape, *(1,) * dims)
     y = (x - mean.reshape(shape)) * deviation.reshape(shape)
     y = y if gamma is None else y * gamma
     return y if beta is None else y + beta, mean, deviation
 
 
-def layer_norm(
-    x: Array, gamma: Array | None, beta: Array | None, dims: int = 1, epsilon: float = 1e-3
-) -> Array:
-    return layer_norm_with_statistics(x, gamma, beta, dims, epsilon)[0]
+def layer_norm(x: Array, gamma: Array | None, beta: Array | None, **attributes: Any) -> Array:
+    return layer_norm_with_statistics(x, gamma, beta, **attributes)[0]
+
+
+def group_norm_with_statistics(
+    x: Array, gamma: Array | None, beta: Array | None, groups: int = 1, epsilon: float = 1e-3
+) -> tuple[Array, Array, Array]:
+    parts = x.reshape(x.shape[0], -1, groups, x.shape[-1] // groups)
+    mean = parts.mean(axis=(1, 3))
+    deviation = 1 / np.sqrt(((parts - mean[:, None, :, None]) ** 2).mean(axis=(1, 3)) + epsilon)
+    y = ((parts - mean[:, None, :, None]) * deviation[:, None, :, None]).reshape(x.shape)
+    y = y if gamma is None else y * gamma
+    return y if beta is None else y + beta, mean, deviation
+
+
+def group_norm(x: Array, gamma: Array | None, beta: Array | None, **attributes: Any) -> Array:
+    return group_norm_with_statistics(x, gamma, beta, **attributes)[0]
 
 
 def batch_moments(x: Array, shift: Array | None) -> tuple[Array, Array]:

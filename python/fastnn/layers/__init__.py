@@ -42,6 +42,7 @@ from fastnn.layers.dropout import (
     GaussianNoise,
     SpatialDropout2D,
 )
+from fastnn.layers.group_normalization import GroupNormalization, InstanceNormalization
 from fastnn.layers.input import (
     Input,
     InputLayer,
@@ -49,7 +50,7 @@ from fastnn.layers.input import (
 from fastnn.layers.input_spec import (
     InputSpec,
 )
-from fastnn.layers.normalization import BatchNormalization, LayerNormalization
+from fastnn.layers.normalization import BatchNormalization, LayerNormalization, RMSNormalization
 from fastnn.layers.pooling2d import (
     AveragePooling2D,
     AvgPool2D,
@@ -106,10 +107,12 @@ __all__ = [
     "GlobalAvgPool2D",
     "GlobalMaxPool2D",
     "GlobalMaxPooling2D",
+    "GroupNormalization",
     "HardSigmoid",
     "Input",
     "InputLayer",
     "InputSpec",
+    "InstanceNormalization",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -120,6 +123,7 @@ __all__ = [
     "Mish",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "Rescaling",
     "Reshape",
