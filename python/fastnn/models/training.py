@@ -255,6 +255,7 @@ class Trainable(Resumable):
                 progress.begin_epoch(epoch)
                 try:
                     logs = self._run_epoch(
+                        epoch,
                         feed,
                         batch_size,
                         steps_per_epoch,
@@ -265,7 +266,7 @@ class Trainable(Resumable):
                         transform_gradients,
                     )
                 except NonFiniteLossError as error:
-                    if not hooks.on_nonfinite_loss(getattr(error, "step", None)):
+                    if not hooks.on_nonfinite_loss(error.step):
                         raise
                     self.stop_training = True
                     break
@@ -289,6 +290,7 @@ class Trainable(Resumable):
 
     def _run_epoch(
         self,
+        epoch: int,
         feed: Data | Batches,
         batch_size: int,
         max_steps: int | None,
@@ -299,7 +301,7 @@ class Trainable(Resumable):
         transform_gradients: Any,
     ) -> Logs:
         options: dict[str, Any] = {"seed": self._training_seed, "epoch": self._epochs_run}
-        options["on_nonfinite"] = self.on_nonfinite
+        options.update(on_nonfinite=self.on_nonfinite, shown_epoch=epoch + 1)
         if transform_gradients is not None:
             options["transform_gradients"] = transform_gradients
         report = progress.update if progress.wants_updates else None
@@ -319,7 +321,7 @@ class Trainable(Resumable):
                 hooks.on_train_batch_begin(number)
                 data, order = batch
                 loop = self._loop(data, True)
-                step_options = dict(options)
+                step_options = dict(options, shown_step=number + 1)
                 if order is not None:
                     step_options["order"] = order
                 elif augment is not None:
