@@ -121,9 +121,8 @@ py::dict run_epoch(Trainer& trainer, const std::vector<py::array>& inputs, const
     args.transform_gradients = [&] {
       py::gil_scoped_acquire hold;
       // Whoever keeps the arrays keeps the memory.
-      const py::capsule owner(new std::shared_ptr<Optimizer>(trainer.spec().optimizer), [](void* held) {
-        delete static_cast<std::shared_ptr<Optimizer>*>(held);
-      });
+      const py::capsule owner(new std::shared_ptr<Optimizer>(trainer.spec().optimizer),
+                              [](void* held) { delete static_cast<std::shared_ptr<Optimizer>*>(held); });
       py::list views;
       for (size_t i = 0; i < trainer.spec().gradients.size(); ++i) {
         const OptimizedParameter& parameter = optimizer->parameters()[i];

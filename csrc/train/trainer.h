@@ -105,7 +105,7 @@ class FASTNN_API Trainer {
                                       int64_t step, double loss);
 
   TrainerSpec spec_;
-  std::list<Prepared> plans_;  // most recently used first
+  std::list<Prepared> plans_;                    // most recently used first
   std::shared_ptr<const Plan> constraint_plan_;  // null: no constraints
   std::unique_ptr<Workspace> constraint_workspace_;
   bool profiling_ = false;
