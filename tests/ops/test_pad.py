@@ -14,7 +14,15 @@ CASES = [
     case("pad", [batch(4, 5, 2)], reference.pad, before=[-1, 2, 0], after=[0, -3, 0]),
     case("pad", [batch(3, 4, 2, 3)], reference.pad, before=[1, 0, 2, -1], after=[0, -2, 1, 0], value=-2.0),
     case("pad", [batch(5)], reference.pad, before=[0], after=[0]),
-    case("pad", [labels(4, 2, classes=9)], reference.pad, gradient=False, before=[1, -1], after=[0, 2], value=7),
+    case(
+        "pad",
+        [labels(4, 2, classes=9)],
+        reference.pad,
+        gradient=False,
+        before=[1, -1],
+        after=[0, 2],
+        value=7.0,
+    ),
     case(
         "pad",
         [shared(3, 2)],
@@ -22,7 +30,7 @@ CASES = [
         before=[0, 1],
         after=[-1, 1],
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("declared", CASES, ids=str)

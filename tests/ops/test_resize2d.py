@@ -6,9 +6,11 @@ WRONG = [
     Refusal([batch(7, 7)], r"height, width, channels", {"size": [2, 2]}),
     Refusal([batch(7, 7, 3)], r"needs a size", {}),
     Refusal([batch(7, 7, 3)], r"size must be two positive", {"size": [0, 2]}),
-    Refusal([batch(7, 7, 3)], r"'nearest' or 'bilinear', got 'cubic'", {"size": [2, 2], "interpolation": "cubic"}),
+    Refusal(
+        [batch(7, 7, 3)], r"'nearest' or 'bilinear', got 'cubic'", {"size": [2, 2], "interpolation": "cubic"}
+    ),
     Refusal([batch(7, 7, 3, dtype="int32")], r"floating point, got int32", {"size": [2, 2]}, TypeError),
-]  # fmt: skip
+]
 
 CASES = [
     case(
@@ -21,9 +23,15 @@ CASES = [
     )
     for how in ("nearest", "bilinear")
     for i, (shape, size) in enumerate(
-        [((3, 4, 2), [6, 12]), ((1, 5, 17), [1, 10]), ((5, 6, 3), [3, 4]), ((4, 3, 1), [7, 3]), ((2, 2, 33), [5, 1])]
+        [
+            ((3, 4, 2), [6, 12]),
+            ((1, 5, 17), [1, 10]),
+            ((5, 6, 3), [3, 4]),
+            ((4, 3, 1), [7, 3]),
+            ((2, 2, 33), [5, 1]),
+        ]
     )
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("declared", CASES, ids=str)

@@ -104,11 +104,14 @@ class _TransposedConvolution(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape for an input's."""
         shape = batch_shape(self.label, input_shape)
-        spatial = []
+        spatial: list[int | None] = []
         for axis, (n, size, stride, rate) in enumerate(
             zip(shape[1:-1], self.kernel_size, self.strides, self.dilation_rate, strict=True)
         ):
             reach = (size - 1) * rate + 1
+            if n is None:
+                spatial.append(None)
+                continue
             if self.output_padding is None:
                 extent = n * stride if self.padding == "same" else (n - 1) * stride + max(reach, stride)
             else:

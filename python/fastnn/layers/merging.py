@@ -44,15 +44,16 @@ class _Merge(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape for a list of inputs'."""
         shapes = self._shapes(batch_shape(self.label, input_shape))
-        extents: list[int] = []
+        extents: list[int | None] = []
         for from_end in range(1, max(len(shape) for shape in shapes)):
-            found = {int(shape[-from_end]) for shape in shapes if from_end < len(shape)}
-            if len(found - {1}) > 1:
+            found = {shape[-from_end] for shape in shapes if from_end < len(shape)}
+            fixed = found - {1, None}
+            if len(fixed) > 1:
                 raise ValueError(
                     f"{self.label}: inputs must have one shape, or shapes that broadcast, got "
                     f"{', '.join(map(str, shapes))}"
                 )
-            extents.insert(0, max(found))
+            extents.insert(0, fixed.pop() if fixed else None if None in found else 1)
         return (None, *extents)
 
 
@@ -224,10 +225,18 @@ class Concatenate(_Merge):
         """Return the output's shape for a list of inputs'."""
         shapes = self._shapes(batch_shape(self.label, input_shape))
         axis = self._axis(len(shapes[0]))
-        others = {(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}
-        if len(others) > 1 or len({len(shape) for shape in shapes}) > 1:
-            raise ValueError(
-                f"{self.label}: inputs may differ along axis {axis} alone, got {', '.join(map(str, shapes))}"
-            )
-        first = shapes[0]
-        return (*first[:axis], sum(int(shape[axis]) for shape in shapes), *first[axis + 1 :])
+        if len({len(shape) for shape in shapes}) == 1:
+            result: list[int | None] = []
+            for i, found in enumerate(zip(*shapes, strict=True)):
+                fixed = set(found) - {None}
+                if i == axis:
+                    result.append(None if None in found else sum(found))
+                elif len(fixed) > 1:
+                    break
+                else:
+                    result.append(fixed.pop() if fixed else None)
+            else:
+                return tuple(result)
+        raise ValueError(
+            f"{self.label}: inputs may differ along axis {axis} alone, got {', '.join(map(str, shapes))}"
+        )

@@ -25,7 +25,8 @@ class _UpSampling(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape for an input's."""
         shape = batch_shape(self.label, input_shape)
-        return (None, *(n * s for n, s in zip(shape[1:-1], self.size, strict=True)), shape[-1])
+        spatial = (n and n * s for n, s in zip(shape[1:-1], self.size, strict=True))
+        return (None, *spatial, shape[-1])
 
 
 def _resize(inputs: Tensor, size: tuple[int, int], interpolation: str = "nearest") -> Tensor:
@@ -170,7 +171,8 @@ class _ZeroPadding(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape for an input's."""
         shape = batch_shape(self.label, input_shape)
-        return (None, *(n + a + b for n, (a, b) in zip(shape[1:-1], self.padding, strict=True)), shape[-1])
+        spatial = (n and n + a + b for n, (a, b) in zip(shape[1:-1], self.padding, strict=True))
+        return (None, *spatial, shape[-1])
 
 
 class ZeroPadding1D(_ZeroPadding):
@@ -265,8 +267,8 @@ class _Cropping(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape for an input's."""
         shape = batch_shape(self.label, input_shape)
-        spatial = tuple(n - a - b for n, (a, b) in zip(shape[1:-1], self.cropping, strict=True))
-        if min(spatial) < 1:
+        spatial = [n and n - a - b for n, (a, b) in zip(shape[1:-1], self.cropping, strict=True)]
+        if any(n is not None and n < 1 for n in spatial):
             raise ValueError(
                 f"{self.label}: cropping {self.cropping} leaves nothing of an input of shape {shape}"
             )
