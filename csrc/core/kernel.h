@@ -127,6 +127,7 @@ struct Kernel {
   KernelFn pack_f32 = nullptr;     ///< whole-style kernel that packs: in[0] -> out[0], units from pack_units
   KernelFn pack_f64 = nullptr;
   SizeFn pack_units = nullptr;
+  int32_t least_tile = 0;  ///< rows kernel: samples that a tile should hold even beyond the cache, if it can
 
   const KernelSet& set(DType type) const { return type == DType::f64 ? f64 : f32; }
 };

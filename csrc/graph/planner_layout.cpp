@@ -59,9 +59,19 @@ void Planner::choose_layout() {
   const bool use_lanes =
       asked == Layout::automatic ? enough_samples && fits && !rows_fill : asked == Layout::lanes;
 
+  // What follows an op that works in rows alone does so, too: a change of layout would cost more, and it
+  // repeats the last sample in the lanes that are left over, where gradients must be 0.
+  std::vector<char> in_rows(graph_.tensors().size(), 0);
   for (size_t n = 0; n < count; ++n) {
-    if (!live_[n] || graph_.nodes()[n].op->alias) continue;
+    if (!live_[n]) continue;
     const Node& node = graph_.nodes()[n];
+    const bool after_rows = use_lanes && std::any_of(node.in.begin(), node.in.end(), [&](TensorId id) {
+                              return id != kNoTensor && in_rows[static_cast<size_t>(id)];
+                            });
+    if (node.op->alias) {
+      for (TensorId id : node.out) in_rows[static_cast<size_t>(id)] = after_rows;
+      continue;
+    }
     const Kernel* kernel = find_kernel(node.op->name);
     if (kernel == nullptr) continue;  // emit names it
     bool is_double = false;
@@ -73,8 +83,12 @@ void Planner::choose_layout() {
     const KernelSet& set = is_double ? kernel->f64 : kernel->f32;
     const int32_t lanes = table.lanes(is_double ? DType::f64 : DType::f32);
     const bool offered = set.lanes != nullptr || (set.rows == nullptr && set.whole != nullptr);
-    lanes_[n] = use_lanes && offered ? lanes : 1;
+    const bool stays = after_rows && set.rows != nullptr;
+    lanes_[n] = use_lanes && offered && !stays ? lanes : 1;
     if (lanes_[n] == 1 && set.rows == nullptr && set.lanes != nullptr) lanes_[n] = lanes;
+    if (use_lanes && lanes_[n] == 1 && set.rows != nullptr) {
+      for (TensorId id : node.out) in_rows[static_cast<size_t>(id)] = graph_.type(id).batched;
+    }
   }
 }
 

@@ -109,7 +109,13 @@ void Planner::choose_tile() {
   // Room for four threads and more on ordinary batches; large tiles only where there are tiles enough.
   const int64_t share = plan_.request_.alone ? capacity : capacity / 4;
   const int64_t most = std::max(unit, std::min(kLargestTile, share / unit * unit));
-  while (tile * 2 <= most && layout_tile(tile * 2) <= kTileBudget) tile *= 2;
+  // Some kernels need rows enough more than they need tiles that fit the cache.
+  int64_t least = 0;
+  for (const Step& step : plan_.steps_) {
+    const Kernel* kernel = step.kind == StepKind::tile && step.lanes == 1 ? find_kernel(step.op) : nullptr;
+    if (kernel != nullptr) least = std::max<int64_t>(least, kernel->least_tile);
+  }
+  while (tile * 2 <= most && (tile * 2 <= least || layout_tile(tile * 2) <= kTileBudget)) tile *= 2;
   if (!lanes) tile = std::min(tile, std::max<int64_t>(1, capacity));
   plan_.tile_ = tile;
   plan_.tile_bytes_ = layout_tile(tile);

@@ -235,11 +235,10 @@ def iterate_batches(value: Any) -> Iterator[Any]:
     ----------
     value : iterable
 
-    Returns
-    -------
-    iterator
-        Over batches as they are. For what is an iterator already (a generator) it is `value` itself, so
-        that it can be gone on with later.
+    Yields
+    ------
+    object
+        Batches as they are.
 
     Examples
     --------
@@ -248,8 +247,10 @@ def iterate_batches(value: Any) -> Iterator[Any]:
     ('x', 'y')
     """
     if isinstance(value, Iterable):
-        return iter(value)
-    return (value[i] for i in range(len(value)))
+        yield from value
+    else:
+        for i in range(len(value)):
+            yield value[i]
 
 
 def split_batch(batch: Any, name: str) -> tuple[Any, Any, Any]:
