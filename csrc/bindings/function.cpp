@@ -69,6 +69,9 @@ void bind_function(py::module_& module) {
            "work is worth. Returns arrays.")
       .def(
           "describe", [](Function& f, int64_t capacity) { return f.plan(capacity)->describe(); },
+          py::arg("capacity"))
+      .def(
+          "flops", [](Function& f, int64_t capacity) { return f.plan(capacity)->flops(capacity); },
           py::arg("capacity"));
 }
 

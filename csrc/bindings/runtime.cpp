@@ -5,6 +5,7 @@
 #include "core/parallel.h"
 #include "core/version.h"
 #include "graph/backend.h"
+#include "graph/executor.h"
 #include "ops/op.h"
 
 namespace py = pybind11;
@@ -14,6 +15,9 @@ namespace fastnn::bindings {
 void bind_runtime(py::module_& module) {
   module.def("num_threads", &num_threads, "Threads that a run may use.");
   module.def("set_num_threads", &set_num_threads, py::arg("count"), "Sets the threads that a run may use.");
+  module.def(
+      "useful_threads", &useful_threads, py::arg("flops"), py::arg("in_long_region"),
+      "Threads that so many operations a step are worth; in_long_region: within an epoch of training.");
   module.def("current_isa", &current_isa, "Instruction set of the kernels in use.");
   module.def("available_isas", &available_isas,
              "Instruction sets that this machine and installation offer, best first.");

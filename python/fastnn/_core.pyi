@@ -29,6 +29,7 @@ __all__: list[str] = [
     "schedule_rates",
     "set_num_threads",
     "shuffled_rows",
+    "useful_threads",
 ]
 
 class Store:
@@ -103,6 +104,7 @@ class Function:
         self, graph: Graph, fetch: collections.abc.Sequence[typing.SupportsIndex], layout: str = "auto"
     ) -> None: ...
     def describe(self, capacity: typing.SupportsIndex) -> str: ...
+    def flops(self, capacity: typing.SupportsIndex) -> float: ...
     def run(
         self,
         inputs: collections.abc.Sequence[numpy.typing.NDArray[typing.Any]],
@@ -301,6 +303,11 @@ def shuffled_rows(
 ) -> numpy.typing.NDArray[numpy.int64]:
     """
     The order in which an epoch takes its rows.
+    """
+
+def useful_threads(flops: typing.SupportsFloat | typing.SupportsIndex, in_long_region: bool) -> int:
+    """
+    Threads that so many operations a step are worth; in_long_region: within an epoch of training.
     """
 
 __version__: str
