@@ -106,9 +106,7 @@ def scale_shift(x: Array, scale: float = 1.0, offset: float = 0.0) -> Array:
 # -------------------------------------------------------------------------------- dense
 
 
-def dense(
-    x: Array, kernel: Array, bias: Array | None, activation: str = "linear", in_dims: int = 1
-) -> Array:
+def dense(x: Array, kernel: Array, bias: Array | None, activation: str = "linear", in_dims: int = 1) -> Array:
     out = np.tensordot(x, kernel, axes=in_dims)
     if bias is not None:
         out = out + bias
@@ -124,6 +122,8 @@ def _window(extent: int, size: int, stride: int, dilation: int, padding: str) ->
     if padding == "same":
         positions = -(-extent // stride)
         before = max((positions - 1) * stride + span - extent, 0) // 2
+    elif padding == "causal":
+        positions, before = -(-extent // stride), span - 1
     else:
         positions, before = (extent - span) // stride + 1, 0
     cells = [[(t, p * stride + t * dilation - before) for t in range(size)] for p in range(positions)]
@@ -148,6 +148,42 @@ def conv2d(
     if bias is not None:
         out += bias
     return globals()["activation"](out, activation, alpha)
+
+
+def depthwise_conv2d(
+    x: Array, kernel: Array, bias: Array | None, strides: Sequence[int] = (1, 1), padding: str = "valid",
+    dilation: Sequence[int] = (1, 1), activation: str = "linear", alpha: float | None = None,
+) -> Array:  # fmt: skip
+    rows = _window(x.shape[1], kernel.shape[0], strides[0], dilation[0], padding)
+    columns = _window(x.shape[2], kernel.shape[1], strides[1], dilation[1], padding)
+    out = np.zeros((len(x), len(rows), len(columns), x.shape[3]))
+    for y, row_taps in enumerate(rows):
+        for x_position, column_taps in enumerate(columns):
+            for ky, cy in row_taps:
+                for kx, cx in column_taps:
+                    out[:, y, x_position] += x[:, cy, cx] * kernel[ky, kx, :, 0]
+    if bias is not None:
+        out += bias
+    return globals()["activation"](out, activation, alpha)
+
+
+def _interpolation(extent: int, size: int, how: str) -> Array:
+    """Matrix (size, extent) that resizes one axis: pixels are areas, sampled in their middles."""
+    matrix = np.zeros((size, extent))
+    for i in range(size):
+        middle = (i + 0.5) * extent / size
+        if how == "nearest":
+            matrix[i, math.floor(middle)] = 1
+        else:
+            at = min(max(middle - 0.5, 0), extent - 1)
+            matrix[i, math.floor(at)] += 1 - (at - math.floor(at))
+            matrix[i, min(math.floor(at) + 1, extent - 1)] += at - math.floor(at)
+    return matrix
+
+
+def resize2d(x: Array, size: Sequence[int], interpolation: str = "nearest") -> Array:
+    down, right = (_interpolation(n, s, interpolation) for n, s in zip(x.shape[1:3], size))
+    return np.einsum("yh,nhwc,xw->nyxc", down, x, right)
 
 
 def _pool(
@@ -186,6 +222,16 @@ def bias_grad(dy: Array, dims: int = 1) -> Array:
 
 def reshape(x: Array, shape: Sequence[int]) -> Array:
     return x.reshape(len(x), *shape)
+
+
+def pad(x: Array, before: Sequence[int], after: Sequence[int], value: float = 0.0) -> Array:
+    amounts = [(0, 0), *zip(before, after)]
+    cut = x[tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(x.shape, amounts))]
+    return np.pad(cut, [(max(b, 0), max(a, 0)) for b, a in amounts], constant_values=value)
+
+
+def concatenate(*inputs: Array, axis: int = -1) -> Array:
+    return np.concatenate(inputs, axis if axis < 0 else axis + 1)
 
 
 def sum_to_unbatched(x: Array, shape: Sequence[int]) -> Array:
@@ -292,20 +338,40 @@ def constrain_non_negative(w: Array) -> Array:
 
 
 def layer_norm_with_statistics(
-    x: Array, gamma: Array | None, beta: Array | None, dims: int = 1, epsilon: float = 1e-3
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    dims: int = 1,
+    epsilon: float = 1e-3,
+    centred: bool = True,
 ) -> tuple[Array, Array, Array]:
     axes = tuple(range(x.ndim - dims, x.ndim))
     mean, deviation = x.mean(axis=axes), 1 / np.sqrt(x.var(axis=axes) + epsilon)
+    if not centred:
+        mean, deviation = mean * 0, 1 / np.sqrt((x**2).mean(axis=axes) + epsilon)
     shape = (*mean.shape, *(1,) * dims)
     y = (x - mean.reshape(shape)) * deviation.reshape(shape)
     y = y if gamma is None else y * gamma
     return y if beta is None else y + beta, mean, deviation
 
 
-def layer_norm(
-    x: Array, gamma: Array | None, beta: Array | None, dims: int = 1, epsilon: float = 1e-3
-) -> Array:
-    return layer_norm_with_statistics(x, gamma, beta, dims, epsilon)[0]
+def layer_norm(x: Array, gamma: Array | None, beta: Array | None, **attributes: Any) -> Array:
+    return layer_norm_with_statistics(x, gamma, beta, **attributes)[0]
+
+
+def group_norm_with_statistics(
+    x: Array, gamma: Array | None, beta: Array | None, groups: int = 1, epsilon: float = 1e-3
+) -> tuple[Array, Array, Array]:
+    parts = x.reshape(x.shape[0], -1, groups, x.shape[-1] // groups)
+    mean = parts.mean(axis=(1, 3))
+    deviation = 1 / np.sqrt(((parts - mean[:, None, :, None]) ** 2).mean(axis=(1, 3)) + epsilon)
+    y = ((parts - mean[:, None, :, None]) * deviation[:, None, :, None]).reshape(x.shape)
+    y = y if gamma is None else y * gamma
+    return y if beta is None else y + beta, mean, deviation
+
+
+def group_norm(x: Array, gamma: Array | None, beta: Array | None, **attributes: Any) -> Array:
+    return group_norm_with_statistics(x, gamma, beta, **attributes)[0]
 
 
 def batch_moments(x: Array, shift: Array | None) -> tuple[Array, Array]:

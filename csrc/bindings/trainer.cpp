@@ -72,6 +72,10 @@ py::dict run_epoch(Trainer& trainer, const std::vector<py::array>& inputs, const
       args.epoch = value.cast<uint64_t>();
     } else if (name == "first_step") {
       args.first_step = value.cast<uint64_t>();
+    } else if (name == "shown_epoch") {
+      args.shown_epoch = value.cast<uint64_t>();
+    } else if (name == "shown_step") {
+      args.shown_step = value.cast<uint64_t>();
     } else if (name == "on_nonfinite") {
       args.on_nonfinite = on_nonfinite_from(value.cast<std::string>());
     } else if (name == "progress") {
@@ -116,12 +120,15 @@ py::dict run_epoch(Trainer& trainer, const std::vector<py::array>& inputs, const
   if (!transform.is_none() && optimizer != nullptr) {
     args.transform_gradients = [&] {
       py::gil_scoped_acquire hold;
+      // Whoever keeps the arrays keeps the memory.
+      const py::capsule owner(new std::shared_ptr<Optimizer>(trainer.spec().optimizer),
+                              [](void* held) { delete static_cast<std::shared_ptr<Optimizer>*>(held); });
       py::list views;
       for (size_t i = 0; i < trainer.spec().gradients.size(); ++i) {
         const OptimizedParameter& parameter = optimizer->parameters()[i];
         const Store::Entry& entry = parameter.store->entries()[static_cast<size_t>(parameter.entry)];
         views.append(py::array(numpy_dtype(entry.dtype), entry.shape,
-                               optimizer->gradients() + optimizer->flat_offset(i), py::none()));
+                               optimizer->gradients() + optimizer->flat_offset(i), owner));
       }
       transform(views);
     };
@@ -131,7 +138,10 @@ py::dict run_epoch(Trainer& trainer, const std::vector<py::array>& inputs, const
     py::gil_scoped_release release;
     result = trainer.run_epoch(args);
   } catch (const NonFiniteError& error) {
-    PyErr_SetString(py::module_::import("fastnn.errors").attr("NonFiniteLossError").ptr(), error.what());
+    const py::object kind = py::module_::import("fastnn.errors").attr("NonFiniteLossError");
+    const py::object made = kind(error.what());
+    made.attr("step") = error.shown_step - 1;  // as callbacks count
+    PyErr_SetObject(kind.ptr(), made.ptr());
     throw py::error_already_set();
   }
   py::dict out;

@@ -31,9 +31,9 @@ template <class T>
 void activation_grad_elements(const KernelCall& call, int64_t count) {
   const auto& config = call.configuration<ops::ActivationConfig>();
   const T* dy = call.in[0].as<T>();
-  // The one that the kind does not read is absent; any valid address does for it.
-  const T* x = call.in[1].data != nullptr ? call.in[1].as<T>() : dy;
-  const T* y = call.in[2].data != nullptr ? call.in[2].as<T>() : dy;
+  // The one that the kind does not read is absent: the other stands in for it.
+  const T* x = call.in[1].data != nullptr ? call.in[1].as<T>() : call.in[2].as<T>();
+  const T* y = call.in[2].data != nullptr ? call.in[2].as<T>() : x;
   T* dx = call.out[0].as<T>();
   const T alpha = static_cast<T>(config.alpha);
   with_activation(config.kind, [&]<ActivationKind K>() {

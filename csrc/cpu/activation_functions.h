@@ -48,7 +48,8 @@ FASTNN_INLINE V activate(V x, Elem<V> alpha) {
   if constexpr (K == ActivationKind::exponential) return exp(x);
 }
 
-// f'(x); kinds of derivative_from_output() read y = f(x), the others x.
+// f'(x); kinds of derivative_from_output() read y = f(x) (leaky_relu with a negative alpha: x in its place),
+// the others x.
 template <ActivationKind K, class V>
 FASTNN_INLINE V activation_derivative(V x, V y, Elem<V> alpha) {
   using T = Elem<V>;
@@ -58,7 +59,8 @@ FASTNN_INLINE V activation_derivative(V x, V y, Elem<V> alpha) {
   constexpr T kSeluAlpha = T(1.6732632423543772848170429916717);
   if constexpr (K == ActivationKind::linear) return one;
   if constexpr (K == ActivationKind::relu) return select(greater(y, nought), one, nought);
-  if constexpr (K == ActivationKind::leaky_relu) return select(less(y, nought), broadcast<V>(alpha), one);
+  // y is -0 where alpha is 0, so it must be compared from above.
+  if constexpr (K == ActivationKind::leaky_relu) return select(greater(y, nought), one, broadcast<V>(alpha));
   if constexpr (K == ActivationKind::elu) return select(less(x, nought), broadcast<V>(alpha) * exp(x), one);
   if constexpr (K == ActivationKind::selu) {
     return broadcast<V>(kSeluScale) * select(less(x, nought), broadcast<V>(kSeluAlpha) * exp(x), one);

@@ -2,8 +2,9 @@
 // conv2d_grad_kernel.cpp.
 #include "ops/conv2d.h"
 
-#include "cpu/activation_functions.h"
+#include "cpu/activate_row.h"
 #include "cpu/conv2d_correlate.h"
+#include "cpu/conv2d_phase.h"
 #include "cpu/kernels.h"
 
 namespace fastnn::cpu {
@@ -98,20 +99,6 @@ struct Conv2d {
     correlator.run(x, call->in[0].size * E, y, call->out[0].size * E, call->groups(E), finish);
     return 0;
   }
-
-  static void activate_row(const ops::ActivationConfig& activation, T* row, int64_t count) {
-    constexpr int L = vector_lanes<T>;
-    using V = Vec<T, L>;
-    const T alpha = static_cast<T>(activation.alpha);
-    with_activation(activation.kind, [&]<ActivationKind K>() {
-      if constexpr (ops::derivative_from_output(K)) {
-        int64_t i = 0;
-        for (; i + L <= count; i += L) store(row + i, activate<K>(load<V>(row + i), alpha));
-        if (i < count)
-          store_partial<V>(row + i, activate<K>(load_partial<V>(row + i, count - i), alpha), count - i);
-      }
-    });
-  }
 };
 
 // ---- Input gradient -------------------------------------------------------------------------------------
@@ -121,27 +108,8 @@ struct Conv2d {
 // correlation of dy with them in reverse order. The kernel is packed with its taps reversed and its channels
 // exchanged: (kh, kw, out, in).
 
-struct Axis {
-  int64_t first;   // output index of the phase
-  int64_t count;   // outputs
-  int64_t taps;    // that reach them
-  int64_t offset;  // of the first of these taps in the reversed kernel
-  int64_t origin;  // in dy
-};
-
-Axis phase_axis(int64_t phase, int64_t extent, int64_t pad, int64_t taps, int64_t stride, int64_t dilation) {
-  Axis axis;
-  axis.first = phase;
-  axis.count = (extent - phase + stride - 1) / stride;
-  const int64_t tap = (phase + pad) % stride;
-  axis.taps = tap < taps ? (taps - tap + stride - 1) / stride : 0;
-  axis.offset = taps - 1 - tap - stride * (axis.taps - 1);
-  axis.origin = (phase + pad - tap) / stride - (axis.taps - 1) * dilation;
-  return axis;
-}
-
 // columns: channels of dx that a packed row holds for each group, padding included.
-Correlation input_shape(const Config& c, const Axis& y, const Axis& x, int64_t columns) {
+Correlation input_shape(const Config& c, const PhaseAxis& y, const PhaseAxis& x, int64_t columns) {
   const ops::Window2d& w = c.window;
   return {.in_height = w.out_height,
           .in_width = w.out_width,
@@ -200,9 +168,9 @@ struct Conv2dGradInput {
     }
     int64_t most = 0;
     for (int64_t py = 0; py < std::min(w.stride_y, w.height); ++py) {
-      const Axis y = phase_axis(py, w.height, w.pad_top, w.rows, w.stride_y, w.dilation_y);
+      const PhaseAxis y = phase_axis(py, w.height, w.pad_top, w.rows, w.stride_y, w.dilation_y);
       for (int64_t px = 0; px < std::min(w.stride_x, w.width); ++px) {
-        const Axis x = phase_axis(px, w.width, w.pad_left, w.columns, w.stride_x, w.dilation_x);
+        const PhaseAxis x = phase_axis(px, w.width, w.pad_left, w.columns, w.stride_x, w.dilation_x);
         Correlation shape = input_shape(c, y, x, columns);
         shape.flatten();
         Scratch rest = scratch;

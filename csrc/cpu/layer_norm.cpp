@@ -76,7 +76,8 @@ struct LayerNorm {
     const S epsilon = broadcast<S>(static_cast<T>(c.epsilon));
     for (int64_t i = 0; i < call.groups(L) * c.positions; ++i) {
       const T* x = call.in[0].as<T>() + i * c.size * L;
-      const S mean = group.sum([&](int64_t e) { return group.get(x, e); }) * scale;
+      const S mean =
+          c.centred ? group.sum([&](int64_t e) { return group.get(x, e); }) * scale : broadcast<S>(0);
       const V centre = G::spread(mean);
       const S variance = group.sum([&](int64_t e) {
         const V d = group.get(x, e) - centre;
@@ -117,7 +118,7 @@ struct LayerNormGradInput {
         return gamma != nullptr ? g * group.parameter(gamma, e) : g;
       };
       const auto normal = [&](int64_t e) { return (group.get(x, e) - centre) * factor; };
-      const V mean_slope = G::spread(group.sum(slope) * scale);
+      const V mean_slope = c.centred ? G::spread(group.sum(slope) * scale) : zero<V>();
       const V mean_product = G::spread(group.sum([&](int64_t e) { return slope(e) * normal(e); }) * scale);
       group.each(call.out[0].as<T>() + i * c.size * L,
                  [&](int64_t e) { return factor * (slope(e) - mean_slope - normal(e) * mean_product); });

@@ -89,7 +89,7 @@ class Stopwatch {
 void Workspace::bind_parameters() {
   for (size_t t = 0; t < plan_->tensors().size(); ++t) {
     const PlanTensor& tensor = plan_->tensors()[t];
-    if (tensor.space != Space::store) continue;
+    if (tensor.space != Space::store || tensor.alias_of >= 0) continue;  // aliases have their root's address
     const Tensor& source = plan_->graph().at(tensor.source);
     store_address_[t] = source.store->data(source.entry);
   }
@@ -114,7 +114,9 @@ void Workspace::bind_sources(const BatchSource* sources) {
 }
 
 const std::byte* Workspace::value(int32_t plan_tensor) const {
-  const PlanTensor& tensor = plan_->tensors()[static_cast<size_t>(plan_tensor)];
+  const PlanTensor& asked = plan_->tensors()[static_cast<size_t>(plan_tensor)];
+  const PlanTensor& tensor =
+      asked.alias_of >= 0 ? plan_->tensors()[static_cast<size_t>(asked.alias_of)] : asked;
   if (tensor.space == Space::store) {
     const Tensor& source = plan_->graph().at(tensor.source);
     return source.store->data(source.entry);

@@ -93,6 +93,18 @@ void Planner::prune() {
   }
 }
 
+// Is it a parameter, perhaps under another shape?
+bool Planner::is_parameter(TensorId tensor) const {
+  while (tensor != kNoTensor) {
+    const Tensor& found = graph_.at(tensor);
+    if (found.node < 0) return found.role == Role::parameter;
+    const Node& node = graph_.nodes()[static_cast<size_t>(found.node)];
+    if (!node.op->alias) return false;
+    tensor = node.in[0];
+  }
+  return false;
+}
+
 // Are there packs, or unbatched nodes that tile steps read? Then tiles start in slot 1, so that forward and
 // backward stay in one segment instead of being parted where the prologue's result is first used.
 bool Planner::needs_prologue() const {
@@ -117,7 +129,7 @@ bool Planner::needs_prologue() const {
     }
     const Kernel& kernel = kernel_of(node);
     if (node.op->kind == OpKind::per_sample && lanes_[n] == 1 && kernel.pack_input >= 0 &&
-        graph_.at(node.in[static_cast<size_t>(kernel.pack_input)]).node < 0) {
+        is_parameter(node.in[static_cast<size_t>(kernel.pack_input)])) {
       return true;
     }
   }
@@ -340,8 +352,7 @@ void Planner::emit_tile(int32_t node_index) {
   step.configuration = node.configuration;
   for (size_t i = 0; i < node.in.size(); ++i) {
     const bool rows = lanes == 1 || ((kernel.rows_inputs >> i) & 1u);
-    if (lanes == 1 && static_cast<int32_t>(i) == kernel.pack_input &&
-        graph_.at(node.in[i]).role == Role::parameter) {
+    if (lanes == 1 && static_cast<int32_t>(i) == kernel.pack_input && is_parameter(node.in[i])) {
       step.in.push_back(packed(node.in[i], node, kernel,
                                working_type(graph_, node) == DType::f64 ? kernel.pack_f64 : kernel.pack_f32));
     } else {

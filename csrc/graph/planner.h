@@ -31,6 +31,7 @@ class Planner {
   int32_t push_step(Step step);
   int32_t earliest_slot(const Step& step, bool tile_step) const;
   bool use_whole_kernel(const Node& node, const Kernel& kernel) const;
+  bool is_parameter(TensorId tensor) const;
   bool needs_prologue() const;
   int64_t query_size(SizeFn function, const Step& step, int64_t samples, int32_t lanes) const;
 

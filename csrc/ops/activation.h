@@ -1,6 +1,7 @@
 // activation(x; kind, alpha) -> f(x), elementwise.   activation_grad(dy, x, y; kind, alpha) -> dy * f'(x).
 // Kinds whose derivative follows from the output alone take y and no x, so that x need not be kept; the
-// others take x and no y. Parametrised kinds read `alpha`.
+// others take x and no y. Parametrised kinds read `alpha`; leaky_relu's output keeps the sign of x, and so
+// tells the derivative, unless alpha is negative.
 #pragma once
 
 #include <array>
@@ -46,6 +47,11 @@ struct ActivationConfig {
   double alpha;
 };
 
+constexpr bool derivative_from_output(const ActivationConfig& config) {
+  return derivative_from_output(config.kind) &&
+         (config.kind != ActivationKind::leaky_relu || config.alpha >= 0);
+}
+
 inline ActivationKind activation_kind(const std::string& node, const std::string& name) {
   for (size_t i = 0; i < kActivationNames.size(); ++i) {
     if (kActivationNames[i] == name) return static_cast<ActivationKind>(i);
@@ -72,7 +78,7 @@ inline TensorId activation_gradient(GradientContext& g, const ActivationConfig& 
       return g.add("max_pool2d_grad", pooling.in, attributes);
     }
   }
-  const bool from_output = derivative_from_output(config.kind);
+  const bool from_output = derivative_from_output(config);
   return g.add(
       "activation_grad", {dy, from_output ? kNoTensor : x, from_output ? y : kNoTensor},
       {{"kind", std::string(kActivationNames[static_cast<size_t>(config.kind)])}, {"alpha", config.alpha}});

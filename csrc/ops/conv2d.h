@@ -2,7 +2,7 @@
 //   x (None, H, W, Cin), kernel (kh, kw, Cin / groups, Cout), bias (Cout,) -> (None, OH, OW, Cout)
 // Attributes, with their defaults:
 //   strides [1, 1], dilation [1, 1]   rows, columns; not both greater than 1
-//   padding "valid"                   or "same", as in Keras
+//   padding "valid"                   or "same" or "causal" (nothing sees what comes after it), as in Keras
 //   groups 1                          output channels of a group see the input channels of that group alone
 //   activation "linear", alpha        a kind whose derivative follows from its output (see activation.h)
 // conv2d_grad_input(dy, kernel; those, input_size [H, W]) -> dx (None, H, W, Cin)

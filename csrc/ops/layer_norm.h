@@ -1,8 +1,8 @@
-// layer_norm(x, gamma?, beta?; dims, epsilon) -> y, mean, deviation (its inverse)
+// layer_norm(x, gamma?, beta?; dims, epsilon, centred) -> y, mean, deviation (its inverse)
 //   Over the last `dims` per-sample dims (default 1): y = (x - mean) * deviation * gamma + beta, where
 //   deviation is 1 / sqrt(variance + epsilon). gamma and beta have the shape of those dims, mean and
 //   deviation that of the others. epsilon: default 1e-3. The variance is taken in a second pass, about the
-//   mean.
+//   mean. centred (default true): false takes 0 for the mean, which leaves the root of the mean square.
 // layer_norm_grad_input(dy, x, gamma?, mean, deviation) -> dx
 // layer_norm_grad_parameters(dy, x, mean, deviation) -> dgamma, dbeta, summed over samples
 // The gradient does not pass through the outputs mean and deviation.
@@ -16,6 +16,7 @@ struct LayerNormConfig {
   int64_t positions;  ///< normalised groups of a sample
   int64_t size;       ///< elements in each
   double epsilon;
+  bool centred;
 };
 
 inline size_t layer_norm_dims(const std::string& node, const Attributes& attributes, const Shape& shape) {
@@ -30,7 +31,8 @@ inline Configuration layer_norm_config(const TensorType& x, const Attributes& at
   const size_t dims = layer_norm_dims("layer_norm", attributes, x.dims);
   int64_t size = 1;
   for (size_t d = x.dims.size() - dims; d < x.dims.size(); ++d) size *= x.dims[d];
-  return make_configuration(LayerNormConfig{x.size() / size, size, attributes.real("epsilon", 1e-3)});
+  return make_configuration(LayerNormConfig{x.size() / size, size, attributes.real("epsilon", 1e-3),
+                                            attributes.flag("centred", true)});
 }
 
 inline const Op layer_norm{

@@ -1,5 +1,5 @@
-// Geometry of a window that slides over an image: strides, dilation, and Keras' "valid" and "same" padding.
-// Shared by convolution and pooling.
+// Geometry of a window that slides over an image: strides, dilation, and Keras' padding. Shared by
+// convolution and pooling.
 #pragma once
 
 #include <algorithm>
@@ -36,7 +36,7 @@ inline std::array<int64_t, 2> positive_pair(const std::string& node, const Attri
 }
 
 /// Reads `strides`, `padding` and `dilation`. "same": ceil(extent / stride) positions, the padding split
-/// evenly, the odd cell behind the image.
+/// evenly, the odd cell behind the image. "causal": as many, all padding before the image.
 inline Window2d window2d(const std::string& node, const char* what, const Attributes& attributes,
                          std::array<int64_t, 2> image, std::array<int64_t, 2> window,
                          std::array<int64_t, 2> default_strides) {
@@ -48,8 +48,8 @@ inline Window2d window2d(const std::string& node, const char* what, const Attrib
                 " cannot both be greater than 1; set one of them to 1");
   }
   const std::string padding = attributes.str("padding", "valid");
-  if (padding != "valid" && padding != "same") {
-    throw_value(node, ": padding must be 'valid' or 'same', got '", padding, "'");
+  if (padding != "valid" && padding != "same" && padding != "causal") {
+    throw_value(node, ": padding must be 'causal', 'valid' or 'same', got '", padding, "'");
   }
   std::array<int64_t, 2> out, before;
   for (size_t axis = 0; axis < 2; ++axis) {
@@ -57,6 +57,9 @@ inline Window2d window2d(const std::string& node, const char* what, const Attrib
     if (padding == "same") {
       out[axis] = (image[axis] + strides[axis] - 1) / strides[axis];
       before[axis] = std::max<int64_t>((out[axis] - 1) * strides[axis] + span - image[axis], 0) / 2;
+    } else if (padding == "causal") {
+      out[axis] = (image[axis] + strides[axis] - 1) / strides[axis];
+      before[axis] = span - 1;
     } else {
       if (span > image[axis]) {
         throw_value(node, ": ", what, " ", shape_text({window[0], window[1]}),

@@ -54,8 +54,7 @@ Trainer::Trainer(TrainerSpec spec) : spec_(std::move(spec)) {
   if (spec_.optimizer != nullptr && !spec_.constraints.empty()) {
     PlanRequest request;
     for (const auto& [parameter, value] : spec_.constraints) request.fetch.push_back(value);
-    constraint_workspace_ = std::make_unique<Workspace>(
-        std::make_shared<const Plan>(spec_.constraint_graph, request), num_threads());
+    constraint_plan_ = std::make_shared<const Plan>(spec_.constraint_graph, request);
   }
 }
 
@@ -89,7 +88,7 @@ std::vector<ProfileRow> Trainer::profile_rows() const {
   return rows;
 }
 
-Trainer::Prepared& Trainer::prepared(int64_t capacity, int threads) {
+Trainer::Prepared& Trainer::planned(int64_t capacity) {
   for (auto it = plans_.begin(); it != plans_.end(); ++it) {
     if (it->capacity != capacity) continue;
     plans_.splice(plans_.begin(), plans_, it);
@@ -113,12 +112,18 @@ Trainer::Prepared& Trainer::prepared(int64_t capacity, int threads) {
     plans_.push_front(std::move(made));
     if (plans_.size() > kKeptPlans) plans_.pop_back();
   }
-  Prepared& use = plans_.front();
+  return plans_.front();
+}
+
+void Trainer::make_room(Prepared& use, int threads) {
   if (use.workspace == nullptr || use.workspace->threads() < threads) {
     use.workspace = std::make_unique<Workspace>(use.plan, threads);
     use.workspace->time_steps(profiling_);
   }
-  return use;
+  if (constraint_plan_ != nullptr &&
+      (constraint_workspace_ == nullptr || constraint_workspace_->threads() < threads)) {
+    constraint_workspace_ = std::make_unique<Workspace>(constraint_plan_, threads);
+  }
 }
 
 void Trainer::assign_state(const Workspace& workspace, size_t first_fetched) {
@@ -130,8 +135,11 @@ void Trainer::assign_state(const Workspace& workspace, size_t first_fetched) {
   }
 }
 
-void Trainer::explain_nonfinite(Prepared& use, RunArguments args, uint64_t epoch, int64_t step, double loss) {
-  const std::string what = text("the loss is ", loss, " at epoch ", epoch + 1, ", step ", step + 1);
+void Trainer::explain_nonfinite(Prepared& use, RunArguments args, const EpochArguments& epoch, int64_t step,
+                                double loss) {
+  const uint64_t shown_epoch = epoch.shown_epoch > 0 ? epoch.shown_epoch : epoch.epoch + 1;
+  const uint64_t shown_step = epoch.shown_step + static_cast<uint64_t>(step);
+  const std::string what = text("the loss is ", loss, " at epoch ", shown_epoch, ", step ", shown_step);
   Team alone(1);
   args.find_nonfinite = true;
   execute(*use.workspace, args, alone, 0);
@@ -150,7 +158,7 @@ void Trainer::explain_nonfinite(Prepared& use, RunArguments args, uint64_t epoch
     }
   }
   status.code.store(Status::ok);
-  throw NonFiniteError(ErrorKind::runtime, what + where + "; nothing was updated by this step.");
+  throw NonFiniteError(what + where + "; nothing was updated by this step.", shown_step);
 }
 
 EpochResult Trainer::run_epoch(const EpochArguments& args) {
@@ -172,11 +180,9 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
   if (args.shuffle && args.order == nullptr) shuffled = shuffled_rows(args.samples, args.seed, args.epoch);
   const int64_t* order = args.order != nullptr ? args.order : args.shuffle ? shuffled.data() : nullptr;
 
-  const int threads = [&] {
-    Prepared& first = prepared(batch_size, 1);
-    return useful_threads(first.plan->flops(batch_size), true);
-  }();
-  Prepared& use = prepared(batch_size, threads);
+  Prepared& use = planned(batch_size);
+  const int threads = useful_threads(use.plan->flops(batch_size), true);
+  make_room(use, threads);
   Workspace& workspace = *use.workspace;
   workspace.bind_parameters();
   workspace.bind_sources(args.sources.data());
@@ -230,7 +236,6 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
         }
         result.samples += run.samples;
         result.steps = step + 1;
-        if (optimizer != nullptr) assign_state(workspace, 1 + spec_.accumulators.size());
         if (args.progress) {
           const auto now = std::chrono::steady_clock::now();
           if (std::chrono::duration<double>(now - last_report).count() >= args.interval) {
@@ -244,14 +249,16 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
             }
           }
         }
-        if (args.transform_gradients && optimizer != nullptr && !failure) {
+        if (args.transform_gradients && optimizer != nullptr) {
           try {
             args.transform_gradients();
           } catch (...) {
-            failure = std::current_exception();
+            if (!failure) failure = std::current_exception();
             failed = true;
           }
         }
+        // Last, so that state and weights move together or not at all.
+        if (optimizer != nullptr && !failed) assign_state(workspace, 1 + spec_.accumulators.size());
       }
       if (optimizer == nullptr || args.transform_gradients) team.barrier.wait();
       if (failed) return;
@@ -300,7 +307,7 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
     again.first_row = failed_step * batch_size;
     again.samples = std::min(batch_size, args.samples - again.first_row);
     again.rows = order != nullptr ? order + again.first_row : nullptr;
-    explain_nonfinite(use, again, args.epoch, failed_step, *loss_value);
+    explain_nonfinite(use, again, args, failed_step, *loss_value);
   }
   result.loss = result.samples > 0 ? loss_sum / static_cast<double>(result.samples) : 0.0;
   return result;

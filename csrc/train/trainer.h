@@ -52,6 +52,9 @@ struct EpochArguments {
   uint64_t seed = 0;
   uint64_t epoch = 0;
   uint64_t first_step = 0;  ///< of the whole training so far, for random numbers
+  /// What messages call this epoch and its first step, from 1; epoch 0: one more than `epoch`.
+  uint64_t shown_epoch = 0;
+  uint64_t shown_step = 1;
   OnNonFinite on_nonfinite = OnNonFinite::raise;
   /// Called by the calling thread at most every `interval` seconds, with what there is so far; false stops
   /// after the current step.
@@ -64,7 +67,9 @@ struct EpochArguments {
 /// A loss that is NaN or Inf; says where it came from.
 class FASTNN_API NonFiniteError : public Error {
  public:
-  using Error::Error;
+  NonFiniteError(const std::string& message, uint64_t shown_step)
+      : Error(ErrorKind::runtime, message), shown_step(shown_step) {}
+  uint64_t shown_step;
 };
 
 class FASTNN_API Trainer {
@@ -73,7 +78,7 @@ class FASTNN_API Trainer {
 
   EpochResult run_epoch(const EpochArguments& args);
   const TrainerSpec& spec() const { return spec_; }
-  std::shared_ptr<const Plan> plan(int64_t capacity) { return prepared(capacity, 1).plan; }
+  std::shared_ptr<const Plan> plan(int64_t capacity) { return planned(capacity).plan; }
   /// Bytes of the workspaces and the optimizer's buffers now held.
   int64_t bytes() const;
 
@@ -92,13 +97,16 @@ class FASTNN_API Trainer {
     std::shared_ptr<const Plan> plan;
     std::unique_ptr<Workspace> workspace;
   };
-  Prepared& prepared(int64_t capacity, int threads);
+  Prepared& planned(int64_t capacity);
+  /// Workspaces, the constraints' too, for so many threads: the number may have grown since the last run.
+  void make_room(Prepared& use, int threads);
   void assign_state(const Workspace& workspace, size_t first_fetched);
-  [[noreturn]] void explain_nonfinite(Prepared& use, RunArguments args, uint64_t epoch, int64_t step,
-                                      double loss);
+  [[noreturn]] void explain_nonfinite(Prepared& use, RunArguments args, const EpochArguments& epoch,
+                                      int64_t step, double loss);
 
   TrainerSpec spec_;
-  std::list<Prepared> plans_;  // most recently used first
+  std::list<Prepared> plans_;                    // most recently used first
+  std::shared_ptr<const Plan> constraint_plan_;  // null: no constraints
   std::unique_ptr<Workspace> constraint_workspace_;
   bool profiling_ = false;
   int64_t profiled_runs_ = 0;

@@ -235,10 +235,11 @@ def iterate_batches(value: Any) -> Iterator[Any]:
     ----------
     value : iterable
 
-    Yields
-    ------
-    object
-        Batches as they are.
+    Returns
+    -------
+    iterator
+        Over batches as they are. For what is an iterator already (a generator) it is `value` itself, so
+        that it can be gone on with later.
 
     Examples
     --------
@@ -247,10 +248,8 @@ def iterate_batches(value: Any) -> Iterator[Any]:
     ('x', 'y')
     """
     if isinstance(value, Iterable):
-        yield from value
-    else:
-        for i in range(len(value)):
-            yield value[i]
+        return iter(value)
+    return (value[i] for i in range(len(value)))
 
 
 def split_batch(batch: Any, name: str) -> tuple[Any, Any, Any]:

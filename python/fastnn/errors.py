@@ -11,9 +11,16 @@ class NonFiniteLossError(RuntimeError):
     Raised by `fit` before the step updates anything, unless ``on_nonfinite`` is ``"warn"`` or
     ``"ignore"``.
 
+    Attributes
+    ----------
+    step : int or None
+        Step of the epoch, counted from 0.
+
     Examples
     --------
     >>> import fastnn
     >>> issubclass(fastnn.errors.NonFiniteLossError, RuntimeError)
     True
     """
+
+    step: int | None = None

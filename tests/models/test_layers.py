@@ -579,8 +579,64 @@ def test_layer_normalization(axis, weights, options):
     check(layer, x, ref.layer_normalization(x, gamma, beta, axes, layer.epsilon))
 
 
+@pytest.mark.parametrize(("axis", "weights"), [(-1, (5,)), (1, (3,)), ((2, 3), (4, 5))])
+def test_rms_normalization(axis, weights):
+    layer = layers.RMSNormalization(axis, epsilon=1e-4, dtype="float64")
+    x = data(7, 3, 4, 5) * 2 + 3
+    layer.build(x.shape)
+    assert names(layer) == [("scale", weights)]
+    randomise(layer)
+    axes = tuple(sorted(a % 4 for a in layer.axis))
+    scale = layer.get_weights()[0].reshape([x.shape[i] if i in axes else 1 for i in range(1, 4)])
+    check(layer, x, x / np.sqrt((x**2).mean(axes, keepdims=True) + 1e-4) * scale)
+
+
+@pytest.mark.parametrize("groups", [1, 2, -1])
+@pytest.mark.parametrize("shape", [(6,), (3, 6), (3, 4, 6)])
+@pytest.mark.parametrize("options", [{}, {"center": False}, {"scale": False, "epsilon": 0.1}])
+def test_group_normalization(groups, shape, options):
+    if groups == -1:
+        layer = layers.InstanceNormalization(dtype="float64", **options)
+    else:
+        layer = layers.GroupNormalization(groups, dtype="float64", **options)
+    x = data(7, *shape) * 2 + 3
+    layer.build(x.shape)
+    present = [n for n in ("gamma", "beta") if {"gamma": layer.scale, "beta": layer.center}[n]]
+    assert names(layer) == [(n, (6,)) for n in present]
+    randomise(layer)
+    values = {w.name: w.numpy() for w in layer.weights}
+    parts = x.reshape(7, -1, 6 if groups == -1 else groups, 1 if groups == -1 else 6 // groups)
+    mean, variance = parts.mean((1, 3), keepdims=True), parts.var((1, 3), keepdims=True)
+    normal = ((parts - mean) / np.sqrt(variance + layer.epsilon)).reshape(x.shape)
+    check(layer, x, normal * values.get("gamma", 1.0) + values.get("beta", 0.0))
+
+
+def test_group_normalization_over_another_axis():
+    layer = layers.GroupNormalization(2, axis=1, dtype="float64")
+    x = data(3, 4, 5)
+    moved = layers.GroupNormalization(2, dtype="float64")(np.moveaxis(x, 1, -1))
+    np.testing.assert_allclose(layer(x), np.moveaxis(moved, -1, 1), rtol=1e-12)
+
+
+def test_group_normalization_refuses():
+    with pytest.raises(ValueError, match=r"'norm': groups=4 does not divide the 6 channels.*\(None, 3, 6\)"):
+        layers.GroupNormalization(4, name="norm")(data(2, 3, 6))
+    with pytest.raises(ValueError, match="groups must be at least 1, or -1"):
+        layers.GroupNormalization(0)
+    with pytest.raises(TypeError, match="takes no groups"):
+        layers.InstanceNormalization(groups=2)
+    with pytest.raises(ValueError, match="axis 0 is not among the axes 1 to 1"):
+        layers.GroupNormalization(1, axis=0)(data(2, 3))
+    with pytest.raises(ValueError, match="epsilon"):
+        layers.RMSNormalization(epsilon=-1)
+    with pytest.raises(ValueError, match="input has 4 entries, but its scale was built for 3"):
+        norm = layers.RMSNormalization()
+        norm(data(2, 3))
+        norm(data(2, 4))
+
+
 def test_normalization_axes():
-    for make in (layers.BatchNormalization, layers.LayerNormalization):
+    for make in (layers.BatchNormalization, layers.LayerNormalization, layers.RMSNormalization):
         for axis in (0, 3, -3):
             with pytest.raises(ValueError, match="axis"):
                 make(axis)(data(5, 4, 3))

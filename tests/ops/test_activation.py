@@ -34,7 +34,11 @@ CASES = [
         for kind in ["linear", "relu", "leaky_relu", "elu", "selu", "hard_sigmoid"]
     ),
     case("activation", [batch(7, make=away_from(0))], reference.activation, kind="leaky_relu", alpha=0.01),
+    # Outputs below 0 become -0; with a negative slope they tell nothing of the input's sign.
+    case("activation", [batch(7, make=away_from(0))], reference.activation, kind="leaky_relu", alpha=0.0),
+    case("activation", [batch(7, make=away_from(0))], reference.activation, kind="leaky_relu", alpha=-0.5),
     case("activation", [batch(7, make=away_from(0))], reference.activation, kind="elu", alpha=0.5),
+    case("activation", [batch(7, make=away_from(0))], reference.activation, kind="elu", alpha=-0.5),
     case("activation", [batch(7, make=away_from(0))], reference.activation, kind="celu", alpha=2.0),
     case("activation", [shared(7, 3)], reference.activation, kind="tanh", label="unbatched activation"),
 ]

@@ -74,6 +74,11 @@ CASES = [
     conv((5, 6, 3), (3, 3, 1, 3), groups=3),
     conv((6, 6, 4), (3, 3, 1, 8), groups=4, strides=[2, 2], padding="same"),
     conv((5, 5, 32), (2, 2, 16, 32), groups=2, bias=False),
+    # Nothing sees what comes after it.
+    conv((1, 9, 3), (1, 3, 3, 5), padding="causal"),
+    conv((1, 11, 2), (1, 3, 2, 4), padding="causal", dilation=[1, 2]),
+    conv((4, 7, 2), (2, 3, 2, 17), padding="causal", strides=[1, 2]),
+    conv((1, 4, 2), (1, 6, 2, 3), padding="causal"),
     # Fused activations.
     conv((6, 7, 2), (3, 3, 2, 4), activation="tanh", padding="same"),
     conv((5, 6, 1), (3, 3, 1, 3), activation="sigmoid"),

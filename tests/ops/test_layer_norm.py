@@ -36,6 +36,8 @@ CASES = [
     declare([batch(3, 16), None, None]),
     declare([batch(3, 4, 5), shared(4, 5), None], dims=2),
     declare([batch(4, 7), None, shared(4, 7)], dims=2, epsilon=0.1),
+    declare([batch(3, 19), shared(19), None], centred=False, epsilon=1e-6),
+    declare([batch(2, 3, 4, make=uniform(1, 2)), shared(3, 4), shared(3, 4)], centred=False, dims=2),
     declare([batch(100, make=uniform(20, 22)), shared(100), shared(100)]),
     case(
         "layer_norm",

@@ -1,5 +1,6 @@
 """fit, evaluate and their relatives: what they compute, and what they say to bad input."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -226,6 +227,25 @@ def interruptible():
 # ---- Threads, signals, processes -------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("samples", [70, 3])
+def test_how_long_predict_takes_has_no_say_in_its_batches(monkeypatch, samples):
+    asked = {}
+    for pace in (0.0, 1.0):  # seconds that each look at the clock takes
+        model, now, run = network(), itertools.count(step=pace), fastnn.Sequential._run
+        made = asked.setdefault(pace, [set(), None])
+
+        def watched(self, arrays, capacity=None, run=run, made=made):
+            made[0].add(capacity)
+            return run(self, arrays, capacity)
+
+        monkeypatch.setattr("fastnn.models.base.time.perf_counter", lambda now=now: next(now))
+        with monkeypatch.context() as patched:
+            patched.setattr(fastnn.Sequential, "_run", watched)
+            made[1] = model.predict(X[:samples], batch_size=16, verbose=0)
+    assert asked[0.0][0] == asked[1.0][0] == {min(16, 1 << (samples - 1).bit_length())}
+    assert np.array_equal(asked[0.0][1], asked[1.0][1])
+
+
 def test_predict_from_many_threads():
     model = network()
     expected = model.predict(X, verbose=0)
@@ -317,6 +337,14 @@ def test_ctrl_c_inside_an_epoch(interruptible):
         (dict(x=X, y=Y, batch_size=0), ValueError, "batch_size must be at least 1, got 0"),
         (dict(x=X, y=Y, batch_size=2.5), TypeError, "batch_size must be an integer"),
         (dict(x=X, y=Y, epochs=-1), ValueError, "epochs"),
+        (dict(x=X, y=Y, steps_per_epoch=0), ValueError, "fit: steps_per_epoch must be at least 1, got 0"),
+        (dict(x=X, y=Y, validation_steps=0), ValueError, "validation_steps must be at least 1, got 0"),
+        (dict(x=X, y=Y, validation_batch_size=0), ValueError, "validation_batch_size must be at least 1"),
+        (dict(x=X, y=Y, validation_batch_size=4.0), TypeError, "validation_batch_size must be an integer"),
+        (dict(x=X, y=Y, validation_freq=0), ValueError, "validation_freq must be at least 1, got 0"),
+        (dict(x=X, y=Y, validation_freq="2"), TypeError, "validation_freq must be an integer"),
+        (dict(x=X, y=Y, validation_freq=[1, 2.5]), TypeError, "validation_freq must be an integer"),
+        (dict(x=X, y=Y, shuffle="batch"), TypeError, "shuffle must be True or False, got 'batch'"),
         (dict(x=X, y=Y, validation_split=1.5), ValueError, "validation_split"),
         (dict(x=X, y=Y, validation_split=0.995), ValueError, "empty"),
         (dict(x=X, y=Y, sample_weight=np.ones(3)), ValueError, "sample_weight"),
@@ -333,6 +361,14 @@ def test_fit_refuses(arguments, error, message):
         model.fit(verbose=0, **arguments)
     for p, q in zip(before, model.get_weights(), strict=True):
         assert np.array_equal(p, q)
+
+
+@pytest.mark.parametrize("steps", [0, -1, 1.5])
+def test_evaluate_refuses_numbers_of_steps(steps):
+    with pytest.raises((ValueError, TypeError), match="evaluate: steps must be"):
+        network().evaluate(X, Y, steps=steps, verbose=0)
+    with pytest.raises((ValueError, TypeError), match="evaluate: batch_size must be"):
+        network().evaluate(X, Y, batch_size=steps, verbose=0)
 
 
 def test_indices_where_one_hot_is_meant():

@@ -34,14 +34,28 @@ from fastnn.layers.context import (
 from fastnn.layers.conv2d import (
     Conv2D,
 )
+from fastnn.layers.conv_transpose import (
+    Conv1DTranspose,
+    Conv2DTranspose,
+)
+from fastnn.layers.convolution import (
+    Conv1D,
+)
 from fastnn.layers.dense import (
     Dense,
+)
+from fastnn.layers.depthwise import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
 )
 from fastnn.layers.dropout import (
     Dropout,
     GaussianNoise,
     SpatialDropout2D,
 )
+from fastnn.layers.group_normalization import GroupNormalization, InstanceNormalization
 from fastnn.layers.input import (
     Input,
     InputLayer,
@@ -49,7 +63,34 @@ from fastnn.layers.input import (
 from fastnn.layers.input_spec import (
     InputSpec,
 )
-from fastnn.layers.normalization import BatchNormalization, LayerNormalization
+from fastnn.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+)
+from fastnn.layers.normalization import BatchNormalization, LayerNormalization, RMSNormalization
+from fastnn.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling3D,
+    AvgPool1D,
+    AvgPool3D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling3D,
+    GlobalAvgPool1D,
+    GlobalAvgPool3D,
+    GlobalMaxPool1D,
+    GlobalMaxPool3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling3D,
+    MaxPool1D,
+    MaxPool3D,
+    MaxPooling1D,
+    MaxPooling3D,
+)
 from fastnn.layers.pooling2d import (
     AveragePooling2D,
     AvgPool2D,
@@ -68,6 +109,17 @@ from fastnn.layers.rectifiers import (
     PReLU,
     ReLU,
 )
+from fastnn.layers.resampling import (
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
+    UpSampling1D,
+    UpSampling2D,
+    UpSampling3D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    ZeroPadding3D,
+)
 from fastnn.layers.rescaling import (
     Rescaling,
 )
@@ -84,55 +136,99 @@ from fastnn.layers.weight import (
     Weight,
 )
 
+Convolution1D = Conv1D
 Convolution2D = Conv2D
 
 __all__ = [
     "Activation",
+    "Add",
+    "Average",
+    "AveragePooling1D",
     "AveragePooling2D",
+    "AveragePooling3D",
+    "AvgPool1D",
     "AvgPool2D",
+    "AvgPool3D",
     "BatchNormalization",
     "BuildContext",
     "CELU",
+    "Concatenate",
+    "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
+    "Convolution1D",
     "Convolution2D",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dropout",
     "ELU",
     "Exponential",
     "Flatten",
     "GELU",
     "GaussianNoise",
+    "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalAvgPool1D",
     "GlobalAvgPool2D",
+    "GlobalAvgPool3D",
+    "GlobalMaxPool1D",
     "GlobalMaxPool2D",
+    "GlobalMaxPool3D",
+    "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "GroupNormalization",
+    "GlobalMaxPooling3D",
     "HardSigmoid",
     "Input",
     "InputLayer",
     "InputSpec",
+    "InstanceNormalization",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
+    "MaxPool1D",
     "MaxPool2D",
+    "MaxPool3D",
+    "MaxPooling1D",
     "MaxPooling2D",
+    "MaxPooling3D",
+    "Maximum",
+    "Minimum",
     "Mish",
+    "Multiply",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "Rescaling",
     "Reshape",
     "SELU",
+    "SeparableConv1D",
+    "SeparableConv2D",
     "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
     "Softsign",
     "SpatialDropout2D",
+    "Subtract",
     "Swish",
     "Tanh",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
     "Weight",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
     "deserialize",
     "serialize",
 ]

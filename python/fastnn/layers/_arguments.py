@@ -39,14 +39,20 @@ def number(
     return result
 
 
+def extents(label: str, name: str, value: Any, rank: int, low: int = 1) -> tuple[int, ...]:
+    """Return one int as `rank` of them, or a sequence of `rank`; of at least `low`."""
+    if isinstance(value, (list, tuple, np.ndarray)):
+        if len(value) != rank:
+            words = {1: "an integer", 2: "an integer or two", 3: "an integer or three"}
+            raise ValueError(f"{label}: {name} must be {words[rank]}, got {tuple(value)}")
+        return tuple(integer(label, name, item, low) for item in value)
+    return (integer(label, name, value, low),) * rank
+
+
 def pair(label: str, name: str, value: Any) -> tuple[int, int]:
     """Return one int as two, or a sequence of two; of at least 1."""
-    if isinstance(value, (list, tuple, np.ndarray)):
-        if len(value) != 2:
-            raise ValueError(f"{label}: {name} must be an integer or two, got {tuple(value)}")
-        return positive(label, name, value[0]), positive(label, name, value[1])
-    single = positive(label, name, value)
-    return single, single
+    rows, columns = extents(label, name, value, 2)
+    return rows, columns
 
 
 def choice(label: str, name: str, value: Any, known: Iterable[str]) -> str:
@@ -84,7 +90,7 @@ def spatial_extent(
     if extent is None:
         return None
     reach = (kernel - 1) * dilation + 1
-    if padding == "same":
+    if padding in ("same", "causal"):
         return -(-extent // stride)
     if reach > extent:
         raise ValueError(

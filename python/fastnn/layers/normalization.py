@@ -15,8 +15,8 @@ from fastnn.layers.weight import Weight
 from fastnn.tensor import Tensor, apply, apply_all
 
 
-class _Normalization(SameShape):
-    """Arguments and weights that both kinds share."""
+class Normalization(SameShape):
+    """Arguments and weights that normalisations with gamma and beta share."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class _Normalization(SameShape):
             )
 
 
-class BatchNormalization(_Normalization):
+class BatchNormalization(Normalization):
     """Normalises each channel over the samples of the batch (Ioffe and Szegedy 2015).
 
     In training with the batch's own mean and variance, of which moving averages are kept; otherwise, and
@@ -166,7 +166,7 @@ class BatchNormalization(_Normalization):
     def call(self, inputs: Tensor, training: bool = False) -> Any:
         """Normalise; in training, note the moving averages' next values."""
         place = self._place(inputs.ndim)
-        inputs, back = _last(inputs, [place])
+        inputs, back = moved_last(inputs, [place])
         own = training and self.trainable
         mean: Tensor | Weight = self.moving_mean
         variance: Tensor | Weight = self.moving_variance
@@ -184,7 +184,7 @@ class BatchNormalization(_Normalization):
         return out if back is None else apply("transpose", [out], {"perm": back})
 
 
-class LayerNormalization(_Normalization):
+class LayerNormalization(Normalization):
     """Normalises each sample by itself over some of its axes (Ba et al. 2016).
 
     Parameters
@@ -241,23 +241,11 @@ class LayerNormalization(_Normalization):
             gamma_constraint,
             **kwargs,
         )
-        axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
-        if not axes:
-            raise ValueError(f"{self.label}: axis must name at least one axis, got {axis!r}")
-        self.axis = tuple(integer(self.label, "axis", a, -16) for a in axes)
-
-    def _places(self, rank: int) -> list[int]:
-        places = sorted({a + rank if a < 0 else a for a in self.axis})
-        if not places[0] >= 1 or places[-1] >= rank:
-            raise ValueError(
-                f"{self.label}: axis {self.axis} is not among the axes 1 to {rank - 1} of its input "
-                "(0 counts samples)"
-            )
-        return places
+        self.axis = normalized_axes(self.label, axis)
 
     def build(self, input_shape: Any) -> None:
         """Create gamma and beta."""
-        places = self._places(len(input_shape))
+        places = axes_of_rank(self.label, self.axis, len(input_shape))
         self._add_gamma_and_beta(tuple(input_shape[i] for i in places))
         self.input_spec = InputSpec(
             ndim=len(input_shape), axes={i: input_shape[i] for i in places}, what="entries", part="gamma"
@@ -265,14 +253,80 @@ class LayerNormalization(_Normalization):
 
     def call(self, inputs: Tensor) -> Any:
         """Normalise."""
-        places = self._places(inputs.ndim)
-        inputs, back = _last(inputs, places)
+        places = axes_of_rank(self.label, self.axis, inputs.ndim)
+        inputs, back = moved_last(inputs, places)
         attributes = {"dims": len(places), "epsilon": self.epsilon}
         out = apply_all("layer_norm", [inputs, self.gamma, self.beta], attributes)[0]
         return out if back is None else apply("transpose", [out], {"perm": back})
 
 
-def _last(inputs: Tensor, places: list[int]) -> tuple[Tensor, list[int] | None]:
+class RMSNormalization(SameShape):
+    """Divides each sample by the root of its mean square along some axes (Zhang and Sennrich 2019).
+
+    Parameters
+    ----------
+    axis : int or sequence of int, default -1
+        The axes to take the mean over.
+    epsilon : float, default 1e-6
+        Added to the mean square.
+    **kwargs
+        ``name``, ``trainable``, ``dtype``, ``input_shape``.
+
+    Notes
+    -----
+    Weights: ``scale``, of the shape of those axes, which multiplies; ones at first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import RMSNormalization
+    >>> RMSNormalization(epsilon=0)(np.array([[3.0, 3.0], [1.0, -1.0]], "float32"))
+    array([[ 1.,  1.],
+           [ 1., -1.]], dtype=float32)
+    """
+
+    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = normalized_axes(self.label, axis)
+        self.epsilon = number(self.label, "epsilon", epsilon, 0.0)
+
+    def build(self, input_shape: Any) -> None:
+        """Create scale."""
+        places = axes_of_rank(self.label, self.axis, len(input_shape))
+        self.scale = self.add_weight(tuple(input_shape[i] for i in places), "ones", name="scale")
+        self.input_spec = InputSpec(
+            ndim=len(input_shape), axes={i: input_shape[i] for i in places}, what="entries", part="scale"
+        )
+
+    def call(self, inputs: Tensor) -> Any:
+        """Normalise."""
+        places = axes_of_rank(self.label, self.axis, inputs.ndim)
+        inputs, back = moved_last(inputs, places)
+        attributes = {"dims": len(places), "epsilon": self.epsilon, "centred": False}
+        out = apply_all("layer_norm", [inputs, self.scale, None], attributes)[0]
+        return out if back is None else apply("transpose", [out], {"perm": back})
+
+
+def normalized_axes(label: str, axis: Any) -> tuple[int, ...]:
+    """Return an ``axis`` argument as a tuple of at least one."""
+    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    if not axes:
+        raise ValueError(f"{label}: axis must name at least one axis, got {axis!r}")
+    return tuple(integer(label, "axis", a, -16) for a in axes)
+
+
+def axes_of_rank(label: str, axes: tuple[int, ...], rank: int) -> list[int]:
+    """Return axes counted from 0, in order; that of the samples is not one of them."""
+    places = sorted({a + rank if a < 0 else a for a in axes})
+    if not places[0] >= 1 or places[-1] >= rank:
+        shown = axes[0] if len(axes) == 1 else axes
+        raise ValueError(
+            f"{label}: axis {shown} is not among the axes 1 to {rank - 1} of its input (0 counts samples)"
+        )
+    return places
+
+
+def moved_last(inputs: Tensor, places: list[int]) -> tuple[Tensor, list[int] | None]:
     """Move axes to the end; return also the permutation that brings them back, None if nothing moved."""
     order = [i for i in range(1, inputs.ndim) if i not in places] + places
     if order == sorted(order):

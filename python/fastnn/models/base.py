@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -255,12 +256,10 @@ class Model(Trainable, Differentiable, Layer):
                 self._prediction = (self.structure_version, function, batch)
             return self._prediction[1:]
 
-    def _run(self, arrays: list[Array], batch_size: int | None = None) -> list[Array]:
-        """Return the outputs for all rows."""
+    def _run(self, arrays: list[Array], capacity: int | None = None) -> list[Array]:
+        """Return the outputs for all rows, by the plan for batches of `capacity`."""
         function, suited = self._prediction_function()
-        # Every batch size has a plan of its own: rounding up keeps them few when the number of rows varies.
-        rounded = 1 << (len(arrays[0]) - 1).bit_length()
-        return function.run(arrays, min(batch_size or suited, rounded))
+        return function.run(arrays, capacity or min(suited, _rounded(len(arrays[0]))))
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for one batch, computed at once.
@@ -275,7 +274,7 @@ class Model(Trainable, Differentiable, Layer):
         """
         ready = self._ready
         if ready is not None and self._is_ready(x):
-            return _single(ready[2]([x], 1 << (len(x) - 1).bit_length()))
+            return _single(ready[2]([x], _rounded(len(x))))
         arrays = self._input_arrays(x)
         result = _single(self._run(arrays))
         if len(arrays) == 1:
@@ -373,24 +372,31 @@ class Model(Trainable, Differentiable, Layer):
         )
 
     def _runs_over_arrays(self, arrays: list[Array], size: int, single: bool) -> Runs:
-        """Yield runs over ever more batches at once, as long as they take next to no time."""
+        """Yield runs over ever more batches at once, as long as they take next to no time.
+
+        Only the number of calls depends on the time, never the batches nor the plan that computes them.
+        """
         first, count, samples = 0, 1, len(arrays[0])
+        capacity = min(size, _rounded(samples))
         while first < samples:
             last = min(first + count * size, samples)
             rows = [a[first:last] for a in arrays]
             began = time.perf_counter()
-            yield (lambda rows=rows: self._run(rows, size)), -(-(last - first) // size)  # type: ignore[misc]
+            yield (lambda rows=rows: self._run(rows, capacity)), -(-(last - first) // size)  # type: ignore[misc]
             took = time.perf_counter() - began
             if not single and took < _LONGEST_RUN / 2:
                 count *= 4 if took < _LONGEST_RUN / 8 else 2
             first = last
 
     def _runs_over_batches(self, x: Any, steps: int | None) -> Runs:
-        for number, batch in enumerate(data_adapter.iterate_batches(x)):
-            if steps is not None and number >= steps:
-                return
+        for batch in itertools.islice(data_adapter.iterate_batches(x), steps):
             arrays = self._input_arrays(data_adapter.split_batch(batch, f"{self.label}: x")[0])
             yield (lambda arrays=arrays: self._run(arrays)), 1  # type: ignore[misc]
+
+
+def _rounded(samples: int) -> int:
+    """Capacity of the plan for so many rows: few plans serve, though the number of rows varies."""
+    return 1 << (samples - 1).bit_length()
 
 
 def _single(values: list[Array]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,13 @@ from fastnn.models.loop import Data
 if TYPE_CHECKING:
     from fastnn.models.base import Model
 
+_END = object()
+
 
 class Batches:
     """An iterable of batches, each turned into `Data` when it comes.
+
+    What can only be gone through once (a generator) is gone on with, epoch after epoch.
 
     Parameters
     ----------
@@ -34,16 +39,62 @@ class Batches:
         self.class_weight = class_weight
         self.caller = caller
         self.length: int | None = len(source) if isinstance(source, Sized) else None
+        self._open: Iterator[Any] | None = None  # where the next epoch goes on
 
     def __iter__(self) -> Iterator[Data]:
-        for batch in iterate_batches(self.source):
-            x, y, weight = split_batch(batch, f"{self.caller}: batch")
-            if y is None:
-                raise ValueError(
-                    f"{self.caller}: an iterable must give (x, y) or (x, y, sample_weight) batches, "
-                    "but a batch came without y"
-                )
-            yield _prepare_arrays(self.model, x, y, weight, self.class_weight, self.caller)
+        return self.epoch()
+
+    def epoch(self, steps: int | None = None, anew: bool = False) -> Iterator[Data]:
+        """Give the batches of one epoch.
+
+        Parameters
+        ----------
+        steps : int, optional
+            How many; no more than these are drawn. By default all that there are.
+        anew : bool, default False
+            Begin at the first batch even if the last epoch, of `steps` batches, ended before the last one.
+
+        Yields
+        ------
+        Data
+        """
+        found = None if anew or steps is None else self._open
+        fresh = found is None
+        if found is None:
+            found = iterate_batches(self.source)
+        done = 0
+        while done != steps:
+            batch = next(found, _END)
+            if batch is not _END:
+                self._open = found
+                done += 1
+                yield self._prepared(batch)
+                continue
+            if hasattr(self.source, "on_epoch_end"):
+                self.source.on_epoch_end()  # where Keras' sequences shuffle themselves
+            if done or fresh:
+                self._open = None
+                self._warn_of_the_end(done, steps)
+                return
+            found, fresh = iterate_batches(self.source), True  # the last epoch took the last batch
+
+    def _warn_of_the_end(self, done: int, steps: int | None) -> None:
+        if done and steps is not None:
+            warnings.warn(
+                f"{self.caller}: the iterable ended after {done} of {steps} steps; give one with more "
+                "batches, or take fewer steps",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def _prepared(self, batch: Any) -> Data:
+        x, y, weight = split_batch(batch, f"{self.caller}: batch")
+        if y is None:
+            raise ValueError(
+                f"{self.caller}: an iterable must give (x, y) or (x, y, sample_weight) batches, "
+                "but a batch came without y"
+            )
+        return _prepare_arrays(self.model, x, y, weight, self.class_weight, self.caller)
 
 
 def prepare(

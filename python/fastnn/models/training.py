@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from fastnn import _core
 from fastnn.augmentation import Augmentation
 from fastnn.callbacks import CallbackList, History
 from fastnn.errors import NonFiniteLossError
+from fastnn.layers._arguments import integer, positive
 from fastnn.models.feeding import Batches, prepare, split_validation
 from fastnn.models.loop import Data, Logs, Loop, Outcome
 from fastnn.models.resuming import Resumable
@@ -83,12 +84,14 @@ class Trainable(Resumable):
     @property
     def compiled(self) -> Any:
         """Losses and metrics; RuntimeError before `compile`."""
-        compiled = getattr(self, "compiled_or_none", None)
-        if compiled is None:
+        self._check_compiled()
+        return self.compiled_or_none
+
+    def _check_compiled(self) -> None:
+        if getattr(self, "compiled_or_none", None) is None:
             raise RuntimeError(
                 f"model '{self.name}' is not compiled: call model.compile(optimizer, loss) first"  # type: ignore[attr-defined]
             )
-        return compiled
 
     def output_shapes(self) -> list[Any]:
         """Shapes of the outputs, each beginning with None; the model must be built."""
@@ -201,19 +204,23 @@ class Trainable(Resumable):
         >>> len(model.fit(x, y, epochs=3, verbose=0).history["loss"])
         3
         """
-        compiled = self.compiled
-        del compiled
-        epochs = _count("epochs", epochs, least=0)
-        initial_epoch = _count("initial_epoch", initial_epoch, least=0)
-        batch_size = 32 if batch_size is None else _count("batch_size", batch_size)
-        steps_per_epoch = None if steps_per_epoch is None else _count("steps_per_epoch", steps_per_epoch)
+        self._check_compiled()
+        epochs = integer("fit", "epochs", epochs, 0)
+        initial_epoch = integer("fit", "initial_epoch", initial_epoch, 0)
+        batch_size = 32 if batch_size is None else positive("fit", "batch_size", batch_size)
+        steps_per_epoch = _optional("fit", "steps_per_epoch", steps_per_epoch)
+        validation_steps = _optional("fit", "validation_steps", validation_steps)
+        validation_batch_size = _optional("fit", "validation_batch_size", validation_batch_size)
+        _check_frequency(validation_freq)
+        if not isinstance(shuffle, (bool, np.bool_)):
+            raise TypeError(f"fit: shuffle must be True or False, got {shuffle!r}")
         if augment is not None and not isinstance(augment, Augmentation):
             raise TypeError(f"fit: augment must be a fastnn.Augmentation or None, got {augment!r}")
         feed = prepare(self, x, y, sample_weight, class_weight, "fit")
         held_out: Data | Batches | None = None
         if validation_data is not None:
             held_out = prepare(
-                self, *_validation_parts(validation_data), class_weight=None, caller="validation_data"
+                self, *_validation_parts(validation_data), class_weight=None, caller="fit: validation_data"
             )
         elif validation_split:
             feed, held_out = split_validation(feed, validation_split)
@@ -248,6 +255,7 @@ class Trainable(Resumable):
                 progress.begin_epoch(epoch)
                 try:
                     logs = self._run_epoch(
+                        epoch,
                         feed,
                         batch_size,
                         steps_per_epoch,
@@ -258,7 +266,7 @@ class Trainable(Resumable):
                         transform_gradients,
                     )
                 except NonFiniteLossError as error:
-                    if not hooks.on_nonfinite_loss(getattr(error, "step", None)):
+                    if not hooks.on_nonfinite_loss(error.step):
                         raise
                     self.stop_training = True
                     break
@@ -282,6 +290,7 @@ class Trainable(Resumable):
 
     def _run_epoch(
         self,
+        epoch: int,
         feed: Data | Batches,
         batch_size: int,
         max_steps: int | None,
@@ -292,7 +301,7 @@ class Trainable(Resumable):
         transform_gradients: Any,
     ) -> Logs:
         options: dict[str, Any] = {"seed": self._training_seed, "epoch": self._epochs_run}
-        options["on_nonfinite"] = self.on_nonfinite
+        options.update(on_nonfinite=self.on_nonfinite, shown_epoch=epoch + 1)
         if transform_gradients is not None:
             options["transform_gradients"] = transform_gradients
         report = progress.update if progress.wants_updates else None
@@ -308,13 +317,11 @@ class Trainable(Resumable):
             total = self._train(loop, feed, options, steps, report)
         else:
             largest = batch_size if isinstance(feed, Data) else 0
-            for number, batch in enumerate(_batches(self, feed, batch_size, shuffle)):
-                if max_steps is not None and number >= max_steps:
-                    break
+            for number, batch in enumerate(_batches(self, feed, batch_size, shuffle, max_steps)):
                 hooks.on_train_batch_begin(number)
                 data, order = batch
                 loop = self._loop(data, True)
-                step_options = dict(options)
+                step_options = dict(options, shown_step=number + 1)
                 if order is not None:
                     step_options["order"] = order
                 elif augment is not None:
@@ -391,9 +398,11 @@ class Trainable(Resumable):
         >>> model.evaluate(np.zeros((4, 2)), np.zeros((4, 1)), verbose=0)
         0.0
         """
+        self._check_compiled()
+        batch_size = 256 if batch_size is None else positive("evaluate", "batch_size", batch_size)
+        steps = _optional("evaluate", "steps", steps)
         feed = prepare(self, x, y, sample_weight, None, "evaluate")
         hooks = CallbackList(callbacks, self, {"steps": steps, "verbose": verbose})
-        batch_size = 256 if batch_size is None else _count("batch_size", batch_size)
         progress = make_progress(verbose, None, steps)
         started = time.perf_counter()
         with progress:
@@ -420,9 +429,9 @@ class Trainable(Resumable):
             if total.raised is not None:
                 raise total.raised
         else:
-            for number, (data, order) in enumerate(_batches(self, feed, batch_size, False)):
-                if max_steps is not None and number >= max_steps:
-                    break
+            for number, (data, order) in enumerate(
+                _batches(self, feed, batch_size, False, max_steps, anew=True)
+            ):
                 hooks.on_test_batch_begin(number)
                 loop = self._loop(data, False)
                 options: dict[str, Any] = {"batch_size": batch_size if order is not None else data.samples}
@@ -494,17 +503,19 @@ def _one_batch(feed: Data | Batches) -> Data:
     return feed
 
 
-def _batches(model: Any, feed: Data | Batches, batch_size: int, shuffle: bool) -> Any:
-    """Yield (data, row numbers or None) of each batch."""
+def _batches(
+    model: Any, feed: Data | Batches, batch_size: int, shuffle: bool, steps: int | None, anew: bool = False
+) -> Any:
+    """Yield (data, row numbers or None) of each batch, `steps` at most."""
     if isinstance(feed, Batches):
-        for batch in feed:
+        for batch in feed.epoch(steps, anew):
             yield batch, None
         return
     if shuffle:
         order = _core.shuffled_rows(feed.samples, model._training_seed, model._epochs_run)
     else:
         order = np.arange(feed.samples, dtype=np.int64)
-    for first in range(0, feed.samples, batch_size):
+    for first in range(0, feed.samples, batch_size)[:steps]:
         yield feed, order[first : first + batch_size]
 
 
@@ -515,16 +526,19 @@ def _validation_parts(given: Any) -> tuple[Any, Any, Any]:
 
 
 def _validates(epoch: int, frequency: int | Sequence[int]) -> bool:
-    if isinstance(frequency, int):
-        if frequency < 1:
-            raise ValueError(f"fit: validation_freq must be at least 1, got {frequency}")
-        return (epoch + 1) % frequency == 0
-    return epoch + 1 in frequency
+    if isinstance(frequency, Collection):
+        return epoch + 1 in frequency
+    return (epoch + 1) % frequency == 0
 
 
-def _count(name: str, value: Any, least: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"fit: {name} must be an integer, got {value!r}")
-    if value < least:
-        raise ValueError(f"fit: {name} must be at least {least}, got {value}")
-    return int(value)
+def _check_frequency(frequency: Any) -> None:
+    """Refuse what is neither a number of epochs nor a list of epochs."""
+    if isinstance(frequency, Collection) and not isinstance(frequency, (str, bytes)):
+        for epoch in frequency:
+            positive("fit", "validation_freq", epoch)
+    else:
+        positive("fit", "validation_freq", frequency)
+
+
+def _optional(caller: str, name: str, value: Any) -> int | None:
+    return None if value is None else positive(caller, name, value)

@@ -1,0 +1,242 @@
+"""Layers that make one tensor of several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastnn.layers._arguments import integer
+from fastnn.layers.base import Layer
+from fastnn.layers.nest import batch_shape
+from fastnn.tensor import Tensor, apply
+
+
+class _Merge(Layer):
+    """Takes a list of inputs with one shape, or with shapes that broadcast."""
+
+    _fewest = 2
+    _most: int | None = None
+
+    def _shapes(self, shapes: Any) -> list[Any]:
+        """Check the number of inputs and return their shapes."""
+        several = isinstance(shapes, (list, tuple)) and shapes and isinstance(shapes[0], (list, tuple))
+        if not several:
+            raise ValueError(
+                f"{self.label}: expected a list of {self._fewest} or more inputs, got one of shape {shapes}"
+            )
+        count = len(shapes)
+        if count < self._fewest or (self._most is not None and count > self._most):
+            number = f"{self._fewest}" if self._most == self._fewest else f"{self._fewest} or more"
+            raise ValueError(f"{self.label}: expected a list of {number} inputs, got {count}")
+        return [tuple(shape) for shape in shapes]
+
+    def build(self, input_shape: Any) -> None:
+        """Check the inputs' shapes."""
+        self.compute_output_shape(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        """Merge the inputs."""
+        self.compute_output_shape([t.shape for t in inputs])
+        return self._merge(list(inputs))
+
+    def _merge(self, inputs: list[Tensor]) -> Tensor:
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the output's shape for a list of inputs'."""
+        shapes = self._shapes(batch_shape(self.label, input_shape))
+        extents: list[int | None] = []
+        for from_end in range(1, max(len(shape) for shape in shapes)):
+            found = {shape[-from_end] for shape in shapes if from_end < len(shape)}
+            fixed = found - {1, None}
+            if len(fixed) > 1:
+                raise ValueError(
+                    f"{self.label}: inputs must have one shape, or shapes that broadcast, got "
+                    f"{', '.join(map(str, shapes))}"
+                )
+            extents.insert(0, fixed.pop() if fixed else None if None in found else 1)
+        return (None, *extents)
+
+
+class _Elementwise(_Merge):
+    _op = ""
+
+    def _merge(self, inputs: list[Tensor]) -> Tensor:
+        result = inputs[0]
+        for other in inputs[1:]:
+            result = apply(self._op, [result, other])
+        return result
+
+
+class Add(_Elementwise):
+    """Sum of the inputs, element by element.
+
+    Parameters
+    ----------
+    **kwargs
+        ``name``, ``dtype``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import Add
+    >>> Add()([np.array([[1.0, 2.0]]), np.array([[10.0, 20.0]])])
+    array([[11., 22.]], dtype=float32)
+    """
+
+    _op = "add"
+
+
+class Subtract(_Elementwise):
+    """The first input less the second.
+
+    Parameters
+    ----------
+    **kwargs
+        ``name``, ``dtype``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import Subtract
+    >>> Subtract()([np.array([[1.0, 2.0]]), np.array([[10.0, 20.0]])])
+    array([[ -9., -18.]], dtype=float32)
+    """
+
+    _op = "subtract"
+    _most = 2
+
+
+class Multiply(_Elementwise):
+    """Product of the inputs, element by element.
+
+    Parameters
+    ----------
+    **kwargs
+        ``name``, ``dtype``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import Multiply
+    >>> Multiply()([np.array([[1.0, 2.0]]), np.array([[10.0, 20.0]])])
+    array([[10., 40.]], dtype=float32)
+    """
+
+    _op = "multiply"
+
+
+class Average(_Elementwise):
+    """Mean of the inputs, element by element.
+
+    Parameters
+    ----------
+    **kwargs
+        ``name``, ``dtype``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import Average
+    >>> Average()([np.array([[1.0, 2.0]]), np.array([[10.0, 20.0]])])
+    array([[ 5.5, 11. ]], dtype=float32)
+    """
+
+    _op = "add"
+
+    def _merge(self, inputs: list[Tensor]) -> Tensor:
+        return apply("scale_shift", [super()._merge(inputs)], {"scale": 1.0 / len(inputs)})
+
+
+class Maximum(_Elementwise):
+    """The largest of the inputs, element by element.
+
+    Parameters
+    ----------
+    **kwargs
+        ``name``, ``dtype``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import Maximum
+    >>> Maximum()([np.array([[1.0, 20.0]]), np.array([[10.0, 2.0]])])
+    array([[10., 20.]], dtype=float32)
+    """
+
+    _op = "maximum"
+
+
+class Minimum(_Elementwise):
+    """The smallest of the inputs, element by element.
+
+    Parameters
+    ----------
+    **kwargs
+        ``name``, ``dtype``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import Minimum
+    >>> Minimum()([np.array([[1.0, 20.0]]), np.array([[10.0, 2.0]])])
+    array([[1., 2.]], dtype=float32)
+    """
+
+    _op = "minimum"
+
+
+class Concatenate(_Merge):
+    """The inputs one after the other along an axis.
+
+    Parameters
+    ----------
+    axis : int, default -1
+        Not 0, the samples.
+    **kwargs
+        ``name``, ``dtype``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import Concatenate
+    >>> Concatenate()([np.array([[1.0, 2.0]]), np.array([[3.0]])])
+    array([[1., 2., 3.]], dtype=float32)
+    """
+
+    _fewest = 1
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = integer(self.label, "axis", axis, -8)
+        if self.axis == 0:
+            raise ValueError(f"{self.label}: axis 0 counts samples, which stay apart: take another axis")
+
+    def _axis(self, rank: int) -> int:
+        if not -rank < self.axis < rank:
+            raise ValueError(f"{self.label}: axis {self.axis} is out of range for inputs of rank {rank}")
+        return self.axis % rank
+
+    def _merge(self, inputs: list[Tensor]) -> Tensor:
+        if len(inputs) == 1:
+            return inputs[0]
+        return apply("concatenate", inputs, {"axis": self._axis(inputs[0].ndim) - 1})
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the output's shape for a list of inputs'."""
+        shapes = self._shapes(batch_shape(self.label, input_shape))
+        axis = self._axis(len(shapes[0]))
+        if len({len(shape) for shape in shapes}) == 1:
+            result: list[int | None] = []
+            for i, found in enumerate(zip(*shapes, strict=True)):
+                fixed = set(found) - {None}
+                if i == axis:
+                    result.append(None if None in found else sum(found))
+                elif len(fixed) > 1:
+                    break
+                else:
+                    result.append(fixed.pop() if fixed else None)
+            else:
+                return tuple(result)
+        raise ValueError(
+            f"{self.label}: inputs may differ along axis {axis} alone, got {', '.join(map(str, shapes))}"
+        )

@@ -1,0 +1,352 @@
+"""Layers that make images and sequences larger or smaller without weights: upsampling, padding, cropping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastnn.layers._arguments import channels_last, choice, extents, integer
+from fastnn.layers.base import Layer
+from fastnn.layers.convolution import channels_spec, lift, lower
+from fastnn.layers.nest import batch_shape
+from fastnn.tensor import Tensor, apply
+
+
+class _UpSampling(Layer):
+    _rank = 2
+
+    def __init__(self, size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size = extents(self.label, "size", size, self._rank)
+        self.data_format = channels_last(self.label, data_format)
+        self.input_spec = channels_spec(self._rank)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the output's shape for an input's."""
+        shape = batch_shape(self.label, input_shape)
+        spatial = (n and n * s for n, s in zip(shape[1:-1], self.size, strict=True))
+        return (None, *spatial, shape[-1])
+
+
+def _resize(inputs: Tensor, size: tuple[int, int], interpolation: str = "nearest") -> Tensor:
+    return apply("resize2d", [inputs], {"size": size, "interpolation": interpolation})
+
+
+class UpSampling1D(_UpSampling):
+    """Every step several times.
+
+    Parameters
+    ----------
+    size : int, default 2
+    **kwargs
+        ``name``, ``dtype``, ``input_shape``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import UpSampling1D
+    >>> UpSampling1D(2)(np.array([[[1.0], [2.0]]]))[0, :, 0]
+    array([1., 1., 2., 2.], dtype=float32)
+    """
+
+    _rank = 1
+
+    def __init__(self, size: Any = 2, **kwargs: Any) -> None:
+        super().__init__(size, **kwargs)
+
+    def call(self, inputs: Tensor) -> Any:
+        """Repeat the steps."""
+        return lower(_resize(lift(inputs), (1, inputs.shape[1] * self.size[0])))  # type: ignore[operator]
+
+
+class UpSampling2D(_UpSampling):
+    """Images that are a whole number of times as large.
+
+    Parameters
+    ----------
+    size : int or (int, int), default (2, 2)
+        Factors for height and width.
+    data_format : {None, "channels_last"}
+    interpolation : {"nearest", "bilinear"}, default "nearest"
+        "nearest" repeats pixels; "bilinear" weighs the four around a point.
+    **kwargs
+        ``name``, ``dtype``, ``input_shape``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import UpSampling2D
+    >>> x = np.array([[1.0, 2.0]]).reshape(1, 1, 2, 1)
+    >>> UpSampling2D()(x)[0, :, :, 0]
+    array([[1., 1., 2., 2.],
+           [1., 1., 2., 2.]], dtype=float32)
+    >>> UpSampling2D((1, 2), interpolation="bilinear")(x)[0, :, :, 0]
+    array([[1.  , 1.25, 1.75, 2.  ]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        size: Any = (2, 2),
+        data_format: str | None = None,
+        interpolation: str = "nearest",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(size, data_format, **kwargs)
+        self.interpolation = choice(self.label, "interpolation", interpolation, ("nearest", "bilinear"))
+
+    def call(self, inputs: Tensor) -> Any:
+        """Enlarge the images."""
+        _, height, width, _ = self.compute_output_shape(inputs.shape)
+        return _resize(inputs, (height, width), self.interpolation)
+
+
+class UpSampling3D(_UpSampling):
+    """Every voxel several times, along depth, height and width.
+
+    Parameters
+    ----------
+    size : int or (int, int, int), default (2, 2, 2)
+    data_format : {None, "channels_last"}
+    **kwargs
+        ``name``, ``dtype``, ``input_shape``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import UpSampling3D
+    >>> UpSampling3D((1, 2, 3))(np.zeros((2, 4, 4, 4, 1))).shape
+    (2, 4, 8, 12, 1)
+    """
+
+    _rank = 3
+
+    def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(size, data_format, **kwargs)
+
+    def call(self, inputs: Tensor) -> Any:
+        """Repeat along the width, then, rows taken as channels, along depth and height."""
+        _, depth, height, width, channels = self.compute_output_shape(inputs.shape)
+        before = inputs.shape
+        rows = apply("reshape", [inputs], {"shape": (-1, *before[3:])})
+        wide = _resize(rows, (rows.shape[1], width))  # type: ignore[arg-type]
+        planes = apply("reshape", [wide], {"shape": (before[1], before[2], width * channels)})
+        return apply(
+            "reshape", [_resize(planes, (depth, height))], {"shape": (depth, height, width, channels)}
+        )
+
+
+def _amounts(label: str, name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
+    """Return an amount before and after for each dimension.
+
+    One int serves all; otherwise one entry a dimension, each an int for both ends or a pair; over one
+    dimension a pair alone.
+    """
+    if not isinstance(value, (list, tuple, np.ndarray)):
+        amount = integer(label, name, value, 0)
+        return ((amount, amount),) * rank
+    given = list(value)
+    if rank == 1 and len(given) == 2:
+        given = [given]
+    if len(given) != rank:
+        raise ValueError(f"{label}: {name} must be an integer or have {rank} entries, got {tuple(value)}")
+    pairs = (extents(label, name, entry, 2, 0) for entry in given)
+    return tuple((before, after) for before, after in pairs)
+
+
+class _ZeroPadding(Layer):
+    _rank = 2
+
+    def __init__(self, padding: Any, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.padding = _amounts(self.label, "padding", padding, self._rank)
+        self.data_format = channels_last(self.label, data_format)
+        self.input_spec = channels_spec(self._rank)
+
+    def call(self, inputs: Tensor) -> Any:
+        """Pad with zeros."""
+        before, after = zip(*self.padding, (0, 0), strict=True)
+        return apply("pad", [inputs], {"before": before, "after": after})
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the output's shape for an input's."""
+        shape = batch_shape(self.label, input_shape)
+        spatial = (n and n + a + b for n, (a, b) in zip(shape[1:-1], self.padding, strict=True))
+        return (None, *spatial, shape[-1])
+
+
+class ZeroPadding1D(_ZeroPadding):
+    """Zeros before the first step and after the last.
+
+    Parameters
+    ----------
+    padding : int or (int, int), default 1
+        Steps before and after.
+    data_format : {None, "channels_last"}
+    **kwargs
+        ``name``, ``dtype``, ``input_shape``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import ZeroPadding1D
+    >>> ZeroPadding1D((2, 1))(np.ones((1, 2, 1)))[0, :, 0]
+    array([0., 0., 1., 1., 0.], dtype=float32)
+    """
+
+    _rank = 1
+
+    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(padding, data_format, **kwargs)
+
+
+class ZeroPadding2D(_ZeroPadding):
+    """Zeros around images.
+
+    Parameters
+    ----------
+    padding : int, (int, int) or ((int, int), (int, int)), default (1, 1)
+        One for all sides; for rows and columns; or ((top, bottom), (left, right)).
+    data_format : {None, "channels_last"}
+    **kwargs
+        ``name``, ``dtype``, ``input_shape``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import ZeroPadding2D
+    >>> ZeroPadding2D(((1, 0), (0, 2)))(np.ones((1, 1, 2, 1)))[0, :, :, 0]
+    array([[0., 0., 0., 0.],
+           [1., 1., 0., 0.]], dtype=float32)
+    """
+
+    def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(padding, data_format, **kwargs)
+
+
+class ZeroPadding3D(_ZeroPadding):
+    """Zeros around volumes.
+
+    Parameters
+    ----------
+    padding : int, (int, int, int) or three pairs, default (1, 1, 1)
+        For depth, height and width; a pair gives before and after.
+    data_format : {None, "channels_last"}
+    **kwargs
+        ``name``, ``dtype``, ``input_shape``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import ZeroPadding3D
+    >>> ZeroPadding3D((1, 2, (0, 3)))(np.ones((2, 4, 4, 4, 1))).shape
+    (2, 6, 8, 7, 1)
+    """
+
+    _rank = 3
+
+    def __init__(self, padding: Any = (1, 1, 1), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(padding, data_format, **kwargs)
+
+
+class _Cropping(Layer):
+    _rank = 2
+
+    def __init__(self, cropping: Any, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cropping = _amounts(self.label, "cropping", cropping, self._rank)
+        self.data_format = channels_last(self.label, data_format)
+        self.input_spec = channels_spec(self._rank)
+
+    def call(self, inputs: Tensor) -> Any:
+        """Cut off the margins."""
+        self.compute_output_shape(inputs.shape)
+        before, after = zip(*((-a, -b) for a, b in self.cropping), (0, 0), strict=True)
+        return apply("pad", [inputs], {"before": before, "after": after})
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the output's shape for an input's."""
+        shape = batch_shape(self.label, input_shape)
+        spatial = [n and n - a - b for n, (a, b) in zip(shape[1:-1], self.cropping, strict=True)]
+        if any(n is not None and n < 1 for n in spatial):
+            raise ValueError(
+                f"{self.label}: cropping {self.cropping} leaves nothing of an input of shape {shape}"
+            )
+        return (None, *spatial, shape[-1])
+
+
+class Cropping1D(_Cropping):
+    """Leaves out the first and last steps.
+
+    Parameters
+    ----------
+    cropping : int or (int, int), default (1, 1)
+        Steps at the start and at the end.
+    data_format : {None, "channels_last"}
+    **kwargs
+        ``name``, ``dtype``, ``input_shape``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import Cropping1D
+    >>> Cropping1D((0, 2))(np.arange(4.0).reshape(1, 4, 1))[0, :, 0]
+    array([0., 1.], dtype=float32)
+    """
+
+    _rank = 1
+
+    def __init__(self, cropping: Any = (1, 1), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(cropping, data_format, **kwargs)
+
+
+class Cropping2D(_Cropping):
+    """Leaves out margins of images.
+
+    Parameters
+    ----------
+    cropping : int, (int, int) or ((int, int), (int, int)), default ((0, 0), (0, 0))
+        One for all sides; for rows and columns; or ((top, bottom), (left, right)).
+    data_format : {None, "channels_last"}
+    **kwargs
+        ``name``, ``dtype``, ``input_shape``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import Cropping2D
+    >>> Cropping2D(((1, 0), 1))(np.arange(6.0).reshape(1, 2, 3, 1))[0, :, :, 0]
+    array([[4.]], dtype=float32)
+    """
+
+    def __init__(
+        self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(cropping, data_format, **kwargs)
+
+
+class Cropping3D(_Cropping):
+    """Leaves out margins of volumes.
+
+    Parameters
+    ----------
+    cropping : int, (int, int, int) or three pairs, default ((1, 1), (1, 1), (1, 1))
+        For depth, height and width; a pair gives start and end.
+    data_format : {None, "channels_last"}
+    **kwargs
+        ``name``, ``dtype``, ``input_shape``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import Cropping3D
+    >>> Cropping3D((1, (0, 1), 0))(np.ones((2, 4, 4, 4, 1))).shape
+    (2, 2, 3, 4, 1)
+    """
+
+    _rank = 3
+
+    def __init__(
+        self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(cropping, data_format, **kwargs)

@@ -1,0 +1,74 @@
+"""Layers that make one tensor of several against NumPy."""
+
+import numpy as np
+import pytest
+from models.test_layers import data
+
+from fastnn import layers
+from fastnn.tensor import Tensor
+
+
+def check(layer, arrays, expected):
+    out = layer(arrays)
+    assert out.dtype == np.float64
+    np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-12)
+    shapes = [(None, *a.shape[1:]) for a in arrays]
+    assert layer.compute_output_shape(shapes) == (None, *expected.shape[1:])
+    again = type(layer).from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    assert again([Tensor(shape) for shape in shapes]).shape == (None, *expected.shape[1:])
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("Add", lambda *a: sum(a)),
+        ("Multiply", lambda *a: np.multiply(*a[:2]) * (a[2] if len(a) > 2 else 1)),
+        ("Average", lambda *a: sum(a) / len(a)),
+        ("Maximum", lambda *a: np.maximum.reduce(np.broadcast_arrays(*a))),
+        ("Minimum", lambda *a: np.minimum.reduce(np.broadcast_arrays(*a))),
+    ],
+)
+def test_elementwise(name, function):
+    cls = getattr(layers, name)
+    same = [data(3, 4, 5) for _ in range(3)]
+    check(cls(dtype="float64"), same, function(*same))
+    check(cls(dtype="float64"), same[:2], function(*same[:2]))
+    mixed = [data(3, 4, 5), data(3, 1, 5), data(3, 4, 1)]
+    check(cls(dtype="float64"), mixed, function(*mixed))
+
+
+def test_subtract():
+    a, b = data(3, 4), data(3, 4)
+    check(layers.Subtract(dtype="float64"), [a, b], a - b)
+    with pytest.raises(ValueError, match="expected a list of 2 inputs, got 3"):
+        layers.Subtract()([a, b, a])
+
+
+def test_inputs_of_lower_rank_count_from_the_last_axis():
+    a, b = data(3, 4, 5), data(3, 5)
+    check(layers.Add(dtype="float64"), [a, b], a + b[:, None])
+
+
+@pytest.mark.parametrize("axis", [-1, 2, 1, -2])
+def test_concatenate(axis):
+    shapes = [(3, 4, 2), (3, 4, 5), (3, 4, 1)] if axis in (-1, 2) else [(3, 4, 2), (3, 1, 2)]
+    arrays = [data(*shape) for shape in shapes]
+    check(layers.Concatenate(axis, dtype="float64"), arrays, np.concatenate(arrays, axis))
+
+
+@pytest.mark.parametrize(
+    ("layer", "inputs", "match"),
+    [
+        (lambda: layers.Add(), data(3, 4), r"a list of 2 or more inputs, got one of shape \(None, 4\)"),
+        (lambda: layers.Add(), [data(3, 4)], r"expected a list of 2 or more inputs, got 1"),
+        (lambda: layers.Add(), [data(3, 4), data(3, 5)], r"that broadcast, got \(None, 4\), \(None, 5\)"),
+        (lambda: layers.Concatenate(0), None, r"axis 0 counts samples"),
+        (lambda: layers.Concatenate(3), [data(3, 4), data(3, 4)], r"axis 3 is out of range for inputs of"),
+        (lambda: layers.Concatenate(1), [data(3, 4, 2), data(3, 4, 3)], r"differ along axis 1 alone"),
+        (lambda: layers.Concatenate(), [data(3, 4, 2), data(3, 4)], r"differ along axis 2 alone"),
+    ],
+)
+def test_messages(layer, inputs, match):
+    with pytest.raises(ValueError, match=match):
+        layer()(inputs)
