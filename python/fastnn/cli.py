@@ -82,7 +82,12 @@ def _load(data: str) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
 @main.command()
 @click.argument("model", type=click.Choice(sorted(_RECIPES)))
 @_data_option
-@click.option("--epochs", type=click.IntRange(min=1), help="Default: the model's recipe.")
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    help="Default: the model's recipe; with --resume what the run was begun with. The rate's fall is spread "
+    "over all of them.",
+)
 @click.option("--batch-size", type=click.IntRange(min=1), help="Default: the model's recipe.")
 @click.option("--optimizer", help="Name of an optimizer; default: the model's recipe.")
 @click.option("--learning-rate", type=float, help="Peak rate; it falls to 0 along half a cosine.")
@@ -130,14 +135,12 @@ def train(
         if network.get_compile_config() is None:
             raise ValueError(f"--resume {resume}: the model was saved without its training state")
         done = network.epochs_run
+        peak, planned = _saved_plan(network, steps, recipe_rate, recipe_epochs)
         if epochs is None:
-            epochs = recipe_epochs if done < recipe_epochs else done + recipe_epochs
+            epochs = planned if done < planned else done + recipe_epochs
         if epochs <= done:
             raise ValueError(f"--epochs {epochs}: {resume} was trained for {done} epochs already; give more")
         click.echo(f"resuming {resume} after {done} epochs, up to {epochs}")
-        peak = network.optimizer.get_config()["learning_rate"]
-        if isinstance(peak, dict):
-            peak = peak.get("config", peak).get("initial_learning_rate", recipe_rate)
     else:
         network = getattr(fastnn.models, model)(input_shape=_image_shape(model, x), classes=_classes(y, yt))
         epochs, peak = epochs or recipe_epochs, recipe_rate
@@ -174,6 +177,17 @@ def train(
     click.echo(f"trained in {trained:.1f} s, {time.perf_counter() - started:.1f} s in all; saved {out}")
     if interrupted:
         sys.exit(_INTERRUPTED)
+
+
+def _saved_plan(network: Any, steps: int, peak: float, epochs: int) -> tuple[float, int]:
+    """Peak rate and number of epochs that a saved model was to be trained with, as far as it tells."""
+    rate = network.optimizer.get_config()["learning_rate"]
+    if not isinstance(rate, dict):
+        return rate, epochs
+    schedule = rate.get("config", rate)
+    if rate.get("class_name") == "CosineDecay":
+        epochs = max(1, round(schedule["decay_steps"] / steps))
+    return schedule.get("initial_learning_rate", peak), epochs
 
 
 def _image_shape(model: str, x: Array) -> tuple[int, ...]:

@@ -81,31 +81,53 @@ def test_the_saved_model_evaluates_predicts_and_shows_itself(digits, tmp_path):
     assert "Dense" in run("summary", out).output
 
 
-def test_resume_gives_the_bits_of_an_unbroken_run(digits, tmp_path):
-    whole, part, rest = (tmp_path / f"{name}.safetensors" for name in ("whole", "part", "rest"))
-    common = ["--data", digits, "--verbose", 0, "--learning-rate", 0.01]
-    assert run("train", "perceptron", *common, "--epochs", 3, "--out", whole).exit_code == 0
-    assert run("train", "perceptron", *common, "--epochs", 2, "--out", part).exit_code == 0
-    # The first two epochs of the shorter run fell faster along the cosine: only its continuation is compared.
-    resumed = run(
-        "train",
-        "perceptron",
-        "--data",
-        digits,
-        "--verbose",
-        0,
-        "--resume",
-        part,
-        "--epochs",
-        3,
-        "--out",
-        rest,
+def interrupted_after(epochs, monkeypatch):
+    """Let Ctrl-C come at the end of an epoch."""
+    import fastnn
+
+    class Interrupt(fastnn.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch + 1 == epochs:
+                raise KeyboardInterrupt
+
+    fit = fastnn.Sequential.fit
+    monkeypatch.setattr(
+        fastnn.Sequential, "fit", lambda self, *a, **k: fit(self, *a, callbacks=[Interrupt()], **k)
     )
+
+
+@pytest.mark.parametrize("epochs", [(), ("--epochs", 4)], ids=["planned", "given"])
+@pytest.mark.parametrize("model", ["perceptron", "mlp"])
+def test_resume_gives_the_bits_of_an_unbroken_run(model, epochs, digits, tmp_path, monkeypatch):
+    import fastnn
+
+    whole, part, rest = (tmp_path / f"{name}.safetensors" for name in ("whole", "part", "rest"))
+    common = ["--data", digits, "--verbose", 0, "--augment"]
+    begin = ["train", model, *common, "--learning-rate", 0.01, "--epochs", 4]
+    assert run(*begin, "--out", whole).exit_code == 0
+    with monkeypatch.context() as patched:
+        interrupted_after(2, patched)
+        broken = run(*begin, "--out", part)
+    assert broken.exit_code == 130, broken.output
+    resumed = run("train", model, *common, "--resume", part, *epochs, "--out", rest)
     assert resumed.exit_code == 0, resumed.output
-    assert "after 2 epochs, up to 3" in resumed.output
-    again = run("train", "perceptron", "--data", digits, "--resume", rest, "--epochs", 3)
+    assert "after 2 epochs, up to 4" in resumed.output
+    unbroken, mended = fastnn.load_model(whole), fastnn.load_model(rest)
+    for a, b in zip(unbroken.get_weights(), mended.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+    assert unbroken.optimizer.iterations == mended.optimizer.iterations
+
+
+def test_resume_beyond_the_plan(digits, tmp_path):
+    out = tmp_path / "model.safetensors"
+    common = ["--data", digits, "--verbose", 0, "--out", out]
+    assert run("train", "perceptron", *common, "--epochs", 2).exit_code == 0
+    more = run("train", "perceptron", *common, "--resume", out, "--epochs", 3)
+    assert "after 2 epochs, up to 3" in more.output
+    again = run("train", "perceptron", *common, "--resume", out, "--epochs", 3)
     assert again.exit_code == 2
     assert "trained for 3 epochs already" in again.output
+    assert "after 3 epochs, up to 13" in run("train", "perceptron", *common, "--resume", out).output
 
 
 def test_same_seed_same_file(digits, tmp_path):
