@@ -1,7 +1,9 @@
 """What one unit cannot learn and four hidden units can: exclusive or.
 
 A perceptron separates the plane by one straight line, so that it gets at most three of XOR's four points
-right, however long it is trained. A hidden layer of four units is enough.
+right, however long it is trained. A hidden layer of four units is enough, for nearly every start: seeds 0 to
+199 learn it but for three, seeds 0 to 999 but for 33. Those end in a local minimum of the network, with two
+points right.
 
 Run: python examples/xor.py [SEEDS]
 """

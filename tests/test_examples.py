@@ -34,11 +34,13 @@ def test_lenet5_example_reaches_its_accuracy():
 def test_a_perceptron_never_learns_xor_and_four_hidden_units_do():
     xor = load("xor")
     assert max(xor.perceptron(seed) for seed in range(5)) <= 0.75
-    results = [xor.network(seed) for seed in range(5)]
-    assert sum(accuracy == 1.0 for accuracy, _ in results) >= 4
-    _, predictions = results[0]
-    assert predictions.shape == (4,)
-    assert np.all((predictions >= 0) & (predictions <= 1))
+    results = [xor.network(seed) for seed in range(200)]
+    # 197 where this was measured; the rounding of other instruction sets may move a start or two.
+    assert sum(accuracy == 1.0 for accuracy, _ in results) >= 190
+    for accuracy, predictions in results:
+        assert predictions.shape == (4,)
+        assert np.all((predictions >= 0) & (predictions <= 1))
+        assert np.mean((predictions > 0.5) == xor.y.ravel()) == accuracy
 
 
 @slow_here
