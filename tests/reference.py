@@ -150,6 +150,21 @@ def conv2d(
     return globals()["activation"](out, activation, alpha)
 
 
+def conv3d(
+    x: Array, kernel: Array, bias: Array | None, strides: Sequence[int] = (1, 1, 1), padding: str = "valid",
+    dilation: Sequence[int] = (1, 1, 1), groups: int = 1, activation: str = "linear",
+    alpha: float | None = None,
+) -> Array:  # fmt: skip
+    """Sum over the depth's taps of convolutions over two dimensions."""
+    flat = dict(strides=strides[1:], padding=padding, dilation=dilation[1:], groups=groups)
+    planes = []
+    for taps in _window(x.shape[1], kernel.shape[0], strides[0], dilation[0], padding):
+        zero = 0 * conv2d(x[:, 0], kernel[0], None, **flat)
+        planes.append(sum((conv2d(x[:, cell], kernel[tap], None, **flat) for tap, cell in taps), zero))
+    out = np.stack(planes, axis=1) + (0 if bias is None else bias)
+    return globals()["activation"](out, activation, alpha)
+
+
 def depthwise_conv2d(
     x: Array, kernel: Array, bias: Array | None, strides: Sequence[int] = (1, 1), padding: str = "valid",
     dilation: Sequence[int] = (1, 1), activation: str = "linear", alpha: float | None = None,

@@ -35,8 +35,32 @@ inline std::array<int64_t, 2> positive_pair(const std::string& node, const Attri
   return {got[0], got[1]};
 }
 
-/// Reads `strides`, `padding` and `dilation`. "same": ceil(extent / stride) positions, the padding split
-/// evenly, the odd cell behind the image. "causal": as many, all padding before the image.
+/// How a window slides along one axis.
+struct WindowAxis {
+  int64_t positions;  ///< less than 1: the window is larger than the image
+  int64_t before;     ///< padding before the image
+};
+
+/// "same": ceil(extent / stride) positions, the padding split evenly, the odd cell behind the image.
+/// "causal": as many, all padding before the image.
+inline WindowAxis window_axis(const std::string& padding, int64_t extent, int64_t window, int64_t stride,
+                              int64_t dilation) {
+  const int64_t span = (window - 1) * dilation + 1;
+  if (padding == "valid") return {span > extent ? 0 : (extent - span) / stride + 1, 0};
+  const int64_t positions = (extent + stride - 1) / stride;
+  if (padding == "causal") return {positions, span - 1};
+  return {positions, std::max<int64_t>((positions - 1) * stride + span - extent, 0) / 2};
+}
+
+inline std::string window_padding(const std::string& node, const Attributes& attributes) {
+  std::string padding = attributes.str("padding", "valid");
+  if (padding != "valid" && padding != "same" && padding != "causal") {
+    throw_value(node, ": padding must be 'causal', 'valid' or 'same', got '", padding, "'");
+  }
+  return padding;
+}
+
+/// Reads `strides`, `padding` and `dilation`.
 inline Window2d window2d(const std::string& node, const char* what, const Attributes& attributes,
                          std::array<int64_t, 2> image, std::array<int64_t, 2> window,
                          std::array<int64_t, 2> default_strides) {
@@ -47,29 +71,18 @@ inline Window2d window2d(const std::string& node, const char* what, const Attrib
                 shape_text({dilation[0], dilation[1]}),
                 " cannot both be greater than 1; set one of them to 1");
   }
-  const std::string padding = attributes.str("padding", "valid");
-  if (padding != "valid" && padding != "same" && padding != "causal") {
-    throw_value(node, ": padding must be 'causal', 'valid' or 'same', got '", padding, "'");
-  }
+  const std::string padding = window_padding(node, attributes);
   std::array<int64_t, 2> out, before;
   for (size_t axis = 0; axis < 2; ++axis) {
-    const int64_t span = (window[axis] - 1) * dilation[axis] + 1;
-    if (padding == "same") {
-      out[axis] = (image[axis] + strides[axis] - 1) / strides[axis];
-      before[axis] = std::max<int64_t>((out[axis] - 1) * strides[axis] + span - image[axis], 0) / 2;
-    } else if (padding == "causal") {
-      out[axis] = (image[axis] + strides[axis] - 1) / strides[axis];
-      before[axis] = span - 1;
-    } else {
-      if (span > image[axis]) {
-        throw_value(node, ": ", what, " ", shape_text({window[0], window[1]}),
-                    dilation[axis] > 1 ? text(" with dilation ", shape_text({dilation[0], dilation[1]})) : "",
-                    " is larger than its input of ", image[0], " x ", image[1],
-                    ". Use padding='same', a smaller ", what, ", or a larger input.");
-      }
-      out[axis] = (image[axis] - span) / strides[axis] + 1;
-      before[axis] = 0;
+    const WindowAxis slide = window_axis(padding, image[axis], window[axis], strides[axis], dilation[axis]);
+    if (slide.positions < 1) {
+      throw_value(node, ": ", what, " ", shape_text({window[0], window[1]}),
+                  dilation[axis] > 1 ? text(" with dilation ", shape_text({dilation[0], dilation[1]})) : "",
+                  " is larger than its input of ", image[0], " x ", image[1],
+                  ". Use padding='same', a smaller ", what, ", or a larger input.");
     }
+    out[axis] = slide.positions;
+    before[axis] = slide.before;
   }
   return {image[0],   image[1],   out[0],      out[1],      window[0], window[1],
           strides[0], strides[1], dilation[0], dilation[1], before[0], before[1]};

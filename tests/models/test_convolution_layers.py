@@ -89,6 +89,29 @@ def test_conv1d(options):
     check(layer, x, ref.ACTIVATIONS[options.get("activation", "linear")](out))
 
 
+CONV3D = [
+    {"kernel_size": 2},
+    {"kernel_size": (1, 2, 3), "padding": "same"},
+    {"kernel_size": 3, "strides": (1, 2, 3), "padding": "same"},
+    {"kernel_size": 2, "dilation_rate": (1, 2, 1), "use_bias": False},
+    {"kernel_size": 2, "groups": 2, "activation": "relu"},
+]
+
+
+@pytest.mark.parametrize("options", CONV3D)
+def test_conv3d(options):
+    layer = layers.Conv3D(6, dtype="float64", **options)
+    x = data(2, 4, 5, 6, 4)
+    layer.build(x.shape)
+    groups = options.get("groups", 1)
+    expected = [("kernel", (*layer.kernel_size, 4 // groups, 6)), ("bias", (6,))]
+    assert names(layer) == expected[: len(layer.weights)]
+    randomise(layer)
+    kernel, bias = (*layer.get_weights(), np.zeros(6))[:2]
+    out = convolve(x, kernel, bias, layer.strides, layer.padding, layer.dilation_rate, groups)
+    check(layer, x, ref.ACTIVATIONS[options.get("activation", "linear")](out))
+
+
 def test_causal_outputs_see_no_later_input():
     layer = layers.Conv1D(2, 3, padding="causal", dilation_rate=2)
     x = data(1, 12, 3)
@@ -171,12 +194,12 @@ TRANSPOSED = [
 ]
 
 
-@pytest.mark.parametrize("rank", [1, 2])
+@pytest.mark.parametrize("rank", [1, 2, 3])
 @pytest.mark.parametrize("options", TRANSPOSED)
 def test_transposed(rank, options):
-    cls = (layers.Conv1DTranspose, layers.Conv2DTranspose)[rank - 1]
+    cls = getattr(layers, f"Conv{rank}DTranspose")
     layer = cls(5, dtype="float64", **options)
-    x = data(2, *(4, 3)[:rank], 3)
+    x = data(2, *(4, 3, 2)[:rank], 3)
     layer.build(x.shape)
     expected = [("kernel", (*layer.kernel_size, 5, 3)), ("bias", (5,))]
     assert names(layer) == expected[: len(layer.weights)]

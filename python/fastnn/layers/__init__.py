@@ -37,9 +37,11 @@ from fastnn.layers.conv2d import (
 from fastnn.layers.conv_transpose import (
     Conv1DTranspose,
     Conv2DTranspose,
+    Conv3DTranspose,
 )
 from fastnn.layers.convolution import (
     Conv1D,
+    Conv3D,
 )
 from fastnn.layers.dense import (
     Dense,
@@ -138,6 +140,7 @@ from fastnn.layers.weight import (
 
 Convolution1D = Conv1D
 Convolution2D = Conv2D
+Convolution3D = Conv3D
 
 __all__ = [
     "Activation",
@@ -157,8 +160,11 @@ __all__ = [
     "Conv1DTranspose",
     "Conv2D",
     "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
     "Convolution1D",
     "Convolution2D",
+    "Convolution3D",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
@@ -182,8 +188,8 @@ __all__ = [
     "GlobalMaxPool3D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
-    "GroupNormalization",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
     "HardSigmoid",
     "Input",
     "InputLayer",

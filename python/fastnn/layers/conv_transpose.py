@@ -96,7 +96,7 @@ class _TransposedConvolution(Layer):
         if self._rank == 1:
             out = lower(apply("conv2d_grad_input", [lift(inputs), as_plane(self.kernel)], attributes))
         else:
-            out = apply("conv2d_grad_input", [inputs, self.kernel], attributes)
+            out = apply(f"conv{self._rank}d_grad_input", [inputs, self.kernel], attributes)
         if self.bias is not None:
             out = apply("add", [out, self.bias])
         return self.activation(out)
@@ -208,3 +208,46 @@ class Conv1DTranspose(_TransposedConvolution):
     """
 
     _rank = 1
+
+
+class Conv3DTranspose(_TransposedConvolution):
+    """Transposed convolution over depth, height and width.
+
+    Parameters
+    ----------
+    filters : int
+        Number of output channels.
+    kernel_size : int or (int, int, int)
+        Depth, height and width of the window.
+    strides : int or (int, int, int), default 1
+        Distance of neighbouring input voxels in the output.
+    padding : {"valid", "same"}, default "valid"
+        "same" makes the output `strides` times as large as the input.
+    output_padding : int or (int, int, int), optional
+        Voxels more at the end, less than `strides`; None takes what `padding` says.
+    data_format : {None, "channels_last"}
+    dilation_rate : int or (int, int, int), default 1
+    activation : str, callable or None
+    use_bias : bool, default True
+    kernel_initializer, bias_initializer : str or Initializer
+        "glorot_uniform" and "zeros" by default.
+    kernel_regularizer, bias_regularizer, activity_regularizer : str, Regularizer or None
+    kernel_constraint, bias_constraint : str, Constraint or None
+    **kwargs
+        ``name``, ``trainable``, ``dtype``, ``input_shape``.
+
+    Notes
+    -----
+    Input (None, depth, height, width, channels), output (None, new depth, new height, new width, filters).
+    Weights: ``kernel`` (kernel depth, kernel height, kernel width, filters, channels) and ``bias``
+    (filters,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import Conv3DTranspose
+    >>> Conv3DTranspose(2, 3, strides=2, padding="same")(np.ones((1, 3, 4, 5, 4), "float32")).shape
+    (1, 6, 8, 10, 2)
+    """
+
+    _rank = 3

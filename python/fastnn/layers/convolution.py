@@ -197,3 +197,46 @@ class Conv1D(Convolution):
         for name in ("strides", "dilation"):
             attributes[name] = (1, *attributes[name])
         return lower(apply("conv2d", [lift(inputs), as_plane(self.kernel), self.bias], attributes))
+
+
+class Conv3D(Convolution):
+    """Convolution over depth, height and width: every filter sees a window of all channels.
+
+    Parameters
+    ----------
+    filters : int
+        Number of output channels.
+    kernel_size : int or (int, int, int)
+        Depth, height and width of the window.
+    strides : int or (int, int, int), default 1
+    padding : {"valid", "same"}, default "valid"
+        "same" pads with zeros so that, at stride 1, the output is as large as the input.
+    data_format : {None, "channels_last"}
+    dilation_rate : int or (int, int, int), default 1
+        Distance between the window's voxels.
+    groups : int, default 1
+        Splits channels and filters into groups that do not see each other.
+    activation : str, callable or None
+    use_bias : bool, default True
+    kernel_initializer, bias_initializer : str or Initializer
+        "glorot_uniform" and "zeros" by default.
+    kernel_regularizer, bias_regularizer, activity_regularizer : str, Regularizer or None
+    kernel_constraint, bias_constraint : str, Constraint or None
+    **kwargs
+        ``name``, ``trainable``, ``dtype``, ``input_shape``.
+
+    Notes
+    -----
+    Input (None, depth, height, width, channels), output (None, new depth, new height, new width, filters).
+    Weights: ``kernel`` (kernel depth, kernel height, kernel width, channels / groups, filters) and ``bias``
+    (filters,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import Conv3D
+    >>> Conv3D(4, 3, activation="relu")(np.ones((2, 5, 6, 7, 1), "float32")).shape
+    (2, 3, 4, 5, 4)
+    """
+
+    _rank = 3
