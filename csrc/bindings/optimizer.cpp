@@ -105,8 +105,18 @@ void apply(Optimizer& optimizer, const py::list& gradients, double learning_rate
   optimizer.apply(team, learning_rate);
 }
 
-std::string slot_key(const Optimizer& optimizer, size_t slot, size_t parameter) {
-  return text(optimizer.slot_names()[slot], ".", parameter);
+// Besides the slots: parameters that wait while their averages stand in for them.
+constexpr const char* kSetAside = "set_aside";
+
+/// Name and memory of all that the state holds of a parameter.
+std::vector<std::pair<std::string, std::byte*>> state_parts(const Optimizer& optimizer, size_t parameter,
+                                                            bool set_aside) {
+  std::vector<std::pair<std::string, std::byte*>> parts;
+  for (size_t slot = 0; slot < optimizer.slot_names().size(); ++slot) {
+    parts.emplace_back(text(optimizer.slot_names()[slot], ".", parameter), optimizer.slot(slot, parameter));
+  }
+  if (set_aside) parts.emplace_back(text(kSetAside, ".", parameter), optimizer.set_aside(parameter));
+  return parts;
 }
 
 py::dict get_state(const Optimizer& optimizer) {
@@ -114,12 +124,12 @@ py::dict get_state(const Optimizer& optimizer) {
   py::array_t<int64_t> steps(std::vector<py::ssize_t>{});
   *steps.mutable_data() = optimizer.steps();
   state["steps"] = steps;
-  for (size_t slot = 0; slot < optimizer.slot_names().size(); ++slot) {
-    for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
-      const Store::Entry& entry = optimizer.entry(i);
+  for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
+    const Store::Entry& entry = optimizer.entry(i);
+    for (const auto& [key, data] : state_parts(optimizer, i, optimizer.has_set_aside())) {
       py::array array(numpy_dtype(entry.dtype), entry.shape);
-      std::memcpy(array.mutable_data(), optimizer.slot(slot, i), static_cast<size_t>(entry.bytes));
-      state[py::str(slot_key(optimizer, slot, i))] = array;
+      std::memcpy(array.mutable_data(), data, static_cast<size_t>(entry.bytes));
+      state[py::str(key)] = array;
     }
   }
   return state;
@@ -132,10 +142,10 @@ void set_state(Optimizer& optimizer, const py::dict& state) {
     if (!array) throw_type("optimizer state '", name, "' is not an array");
     return array;
   };
+  const bool set_aside = optimizer.config().use_ema && state.contains(text(kSetAside, ".0").c_str());
   std::vector<py::array> arrays;
-  for (size_t slot = 0; slot < optimizer.slot_names().size(); ++slot) {
-    for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
-      const std::string key = slot_key(optimizer, slot, i);
+  for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
+    for (const auto& [key, data] : state_parts(optimizer, i, set_aside)) {
       arrays.push_back(matching(find(key), optimizer.entry(i), "optimizer state '" + key + "'"));
     }
   }
@@ -145,11 +155,11 @@ void set_state(Optimizer& optimizer, const py::dict& state) {
                 arrays.size() + 1);
   }
   optimizer.set_steps(steps);
+  optimizer.set_has_set_aside(set_aside);
   size_t next = 0;
-  for (size_t slot = 0; slot < optimizer.slot_names().size(); ++slot) {
-    for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
-      std::memcpy(optimizer.slot(slot, i), arrays[next++].data(),
-                  static_cast<size_t>(optimizer.entry(i).bytes));
+  for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
+    for (const auto& part : state_parts(optimizer, i, set_aside)) {
+      std::memcpy(part.second, arrays[next++].data(), static_cast<size_t>(optimizer.entry(i).bytes));
     }
   }
 }
@@ -171,9 +181,11 @@ void bind_optimizer(py::module_& module) {
           "Updates so far.")
       .def_property_readonly("slot_names", &Optimizer::slot_names)
       .def("overwrite_with_averages", &Optimizer::overwrite_with_averages,
-           "Parameters become their moving averages; nothing without use_ema.")
+           "Parameters become their moving averages until training goes on; nothing without use_ema.")
       .def("get_state", &get_state,
-           "\"steps\" and the slots, named \"slot.number of the parameter\", as arrays.")
+           "\"steps\" and the slots, named \"slot.number of the parameter\", as arrays; while averages stand "
+           "in "
+           "for the parameters, these as \"set_aside\".")
       .def("set_state", &set_state, py::arg("state"));
 }
 

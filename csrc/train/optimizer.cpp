@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <iterator>
 #include <limits>
 
@@ -184,6 +185,7 @@ void Optimizer::add_slots() {
   if (config_.use_ema) {
     average_slot_ = static_cast<int>(slot_names_.size());
     slot_names_.emplace_back("average");
+    set_aside_ = Buffer(flat_bytes_ + kAlignment);
   }
   if (config_.gradient_accumulation_steps > 1) {
     accumulator_slot_ = static_cast<int>(slot_names_.size());
@@ -359,6 +361,7 @@ void Optimizer::apply(Team& team, int thread, double learning_rate) {
   if (thread == 0) {
     if (updates) momentum_product_ *= nadam_momentum(config_, iterations() + 1);
     ++steps_;
+    has_set_aside_ = false;
   }
 }
 
@@ -376,10 +379,30 @@ void Optimizer::set_steps(int64_t steps) {
 }
 
 void Optimizer::overwrite_with_averages() {
-  if (average_slot_ < 0 || iterations() == 0) return;
+  if (average_slot_ < 0 || iterations() == 0 || has_set_aside_) return;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    std::memcpy(set_aside(i), parameters_[i].store->data(parameters_[i].entry),
+                static_cast<size_t>(entry(i).bytes));
+  }
+  has_set_aside_ = true;
   UpdateCall overwrite;
   overwrite.kind = UpdateKind::overwrite;
   for (const Chunk& chunk : chunks_) run_on_slot(overwrite, chunk, average_slot_);
+  for (Store* store : stores_) store->touch();
+}
+
+void Optimizer::take_back_from_averages() {
+  if (!has_set_aside_) return;
+  has_set_aside_ = false;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const std::byte* now = parameters_[i].store->data(parameters_[i].entry);
+    const std::byte* average = slot(static_cast<size_t>(average_slot_), i);
+    if (std::memcmp(now, average, static_cast<size_t>(entry(i).bytes)) != 0) return;
+  }
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    std::memcpy(parameters_[i].store->data(parameters_[i].entry), set_aside(i),
+                static_cast<size_t>(entry(i).bytes));
+  }
   for (Store* store : stores_) store->touch();
 }
 

@@ -82,8 +82,13 @@ class FASTNN_API Optimizer {
   int64_t iterations() const { return steps_ / config_.gradient_accumulation_steps; }
   void set_steps(int64_t steps);
 
-  /// Parameters become their moving averages; nothing without use_ema.
+  /// Parameters become their moving averages, and what they were is set aside; nothing without use_ema.
   void overwrite_with_averages();
+  /// Undoes that, if nobody has changed the parameters since: training goes on as if it had not ended.
+  void take_back_from_averages();
+  bool has_set_aside() const { return has_set_aside_; }
+  void set_has_set_aside(bool has) { has_set_aside_ = has && average_slot_ >= 0; }
+  std::byte* set_aside(size_t parameter) const { return set_aside_.data() + offsets_[parameter]; }
 
   /// Slot arrays, each in the layout of the gradients: "momentum", "velocity", ...; "average" with use_ema
   /// and "gradient_accumulator" with gradient accumulation come last.
@@ -119,6 +124,8 @@ class FASTNN_API Optimizer {
   std::vector<Buffer> slots_;
   size_t rule_slots_ = 0;  // the first slots are the rule's own
   int average_slot_ = -1;
+  Buffer set_aside_;  // with use_ema: parameters as they were before they became their averages
+  bool has_set_aside_ = false;
   int accumulator_slot_ = -1;
   std::vector<Chunk> chunks_;
   std::vector<size_t> first_chunk_;  // of each parameter, and one past the last

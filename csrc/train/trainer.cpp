@@ -169,6 +169,7 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
   }
   Optimizer* optimizer = spec_.optimizer.get();
   if (optimizer != nullptr && args.learning_rates.empty()) throw_value("no learning rates were given");
+  if (optimizer != nullptr) optimizer->take_back_from_averages();
   // Not lowered to the samples there are: the plan, and with it the order of sums, follows from the batch
   // size.
   const int64_t batch_size = args.batch_size;

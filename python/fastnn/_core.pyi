@@ -143,11 +143,11 @@ class Optimizer:
         """
     def get_state(self) -> dict[str, typing.Any]:
         """
-        "steps" and the slots, named "slot.number of the parameter", as arrays.
+        "steps" and the slots, named "slot.number of the parameter", as arrays; while averages stand in for the parameters, these as "set_aside".
         """
     def overwrite_with_averages(self) -> None:
         """
-        Parameters become their moving averages; nothing without use_ema.
+        Parameters become their moving averages until training goes on; nothing without use_ema.
         """
     def set_state(self, state: dict[str, typing.Any]) -> None: ...
     @property

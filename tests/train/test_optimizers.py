@@ -313,3 +313,45 @@ def test_fit_ends_with_the_averages():
     model.fit(x, y, batch_size=8, epochs=3, verbose=0, callbacks=[Watch()])
     expected = 0.5 * (0.5 * seen[0] + 0.5 * seen[1]) + 0.5 * seen[2]
     np.testing.assert_allclose(model.get_weights()[0], expected, rtol=1e-12)
+
+
+def averaging_model():
+    import fastnn
+
+    fastnn.utils.set_random_seed(0)
+    model = fastnn.Sequential([fastnn.Input((3,)), fastnn.layers.Dense(4, "tanh"), fastnn.layers.Dense(1)])
+    model.compile(optimizers.Adam(0.01, use_ema=True, ema_momentum=0.9), "mse")
+    return model
+
+
+@pytest.mark.parametrize("through_a_file", [False, True])
+def test_averages_do_not_break_training_in_two(through_a_file, tmp_path):
+    import fastnn
+
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
+    y = x.sum(axis=1, keepdims=True)
+    whole, parts = averaging_model(), averaging_model()
+    whole.fit(x, y, epochs=10, verbose=0)
+    for first in (0, 4, 6):
+        last = {0: 4, 4: 6, 6: 10}[first]
+        parts.fit(x, y, initial_epoch=first, epochs=last, verbose=0)
+        if through_a_file:
+            parts.save(tmp_path / "model.safetensors")
+            before = parts.get_weights()
+            parts = fastnn.load_model(tmp_path / "model.safetensors")
+            assert all(np.array_equal(a, b) for a, b in zip(before, parts.get_weights(), strict=True))
+    for a, b in zip(whole.get_weights(), parts.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_weights_that_were_set_are_what_training_goes_on_from():
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
+    y = x.sum(axis=1, keepdims=True)
+    model = averaging_model()
+    model.fit(x, y, epochs=3, verbose=0)
+    zeros = [np.zeros_like(w) for w in model.get_weights()]
+    model.set_weights(zeros)
+    model.optimizer.learning_rate = 0.0
+    model.train_on_batch(x, y)
+    for found in model.get_weights():
+        assert not found.any()

@@ -328,7 +328,11 @@ class Optimizer(Stateful):
         core.apply(grads, self.learning_rate)
 
     def finalize_variable_values(self, trainable_variables: Any = None) -> None:
-        """Let the weights become their moving averages, as training's end does; nothing without `use_ema`."""
+        """Let the weights become their moving averages, as training's end does; nothing without `use_ema`.
+
+        The weights themselves are set aside: if `fit` is called again, and nobody has changed the averages
+        meanwhile, it goes on from them as if it had not ended.
+        """
         if self._core is not None and self.use_ema:
             self._core.overwrite_with_averages()
 

@@ -12,6 +12,8 @@ from fastnn import _core, _numbers, schedules
 
 Array = npt.NDArray[Any]
 
+_SET_ASIDE = "set_aside"  # weights that wait while their averages stand in for them
+
 
 class Parameter(Protocol):
     """What an optimizer needs to know of a weight."""
@@ -77,16 +79,17 @@ class Stateful:
         -------
         dict of str to ndarray
             ``"steps"``, ``"learning_rate"`` unless a schedule gives it, and the slots of each weight, named
-            by its path: ``"dense/kernel/momentum"``.
+            by its path: ``"dense/kernel/momentum"``. While averages stand in for the weights, after `fit`
+            with `use_ema`, the weights that training goes on from are ``"dense/kernel/set_aside"``.
         """
         state: dict[str, Array] = {"steps": np.array(self.steps, dtype=np.int64)}
         if isinstance(self._rate, float):
             state["learning_rate"] = np.array(self._rate)
         if self._core is not None:
-            arrays = self._core.get_state()
-            for slot in self._core.slot_names:
-                for i, parameter in enumerate(self._parameters):
-                    state[f"{parameter.path}/{slot}"] = arrays[f"{slot}.{i}"]
+            for key, array in self._core.get_state().items():
+                slot, dot, number = key.rpartition(".")
+                if dot:
+                    state[f"{self._parameters[int(number)].path}/{slot}"] = array
         elif self._pending is not None:
             state |= {key: value for key, value in self._pending.items() if key not in state}
         return state
@@ -116,7 +119,8 @@ class Stateful:
             self._pending = {"steps": arrays["steps"], **slots}
         elif slots or not self._core.slot_names:
             numbered = {"steps": arrays["steps"]}
-            for slot in self._core.slot_names:
+            waiting = any(key.endswith(f"/{_SET_ASIDE}") for key in slots)
+            for slot in [*self._core.slot_names, *([_SET_ASIDE] if waiting else [])]:
                 for i, parameter in enumerate(self._parameters):
                     key = f"{parameter.path}/{slot}"
                     if key not in slots:
