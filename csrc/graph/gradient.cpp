@@ -24,6 +24,12 @@ std::vector<TensorId> add_gradients(Graph& graph, TensorId loss, const std::vect
   } else if (loss_type.batched) {
     seed = graph.add("mask_padding", {seed}, {}, "gradient")[0];  // gradients are 0 where there is no sample
   }
+  return add_gradients(graph, std::vector{loss}, {seed}, targets);
+}
+
+std::vector<TensorId> add_gradients(Graph& graph, const std::vector<TensorId>& losses,
+                                    const std::vector<TensorId>& seeds,
+                                    const std::vector<TensorId>& targets) {
   for (TensorId target : targets) {
     if (!is_floating(graph.type(target).dtype)) {
       throw_type("cannot differentiate with respect to '", graph.at(target).name, "' of dtype ",
@@ -35,7 +41,8 @@ std::vector<TensorId> add_gradients(Graph& graph, TensorId loss, const std::vect
   const size_t count = graph.tensors().size();
   std::vector<char> needed(count, 0);
   for (TensorId target : targets) needed[static_cast<size_t>(target)] = 1;
-  const int32_t last = graph.at(loss).node;
+  int32_t last = -1;
+  for (TensorId loss : losses) last = std::max(last, graph.at(loss).node);
   for (int32_t n = 0; n <= last; ++n) {
     const Node& node = graph.nodes()[static_cast<size_t>(n)];
     const bool reached = std::any_of(node.in.begin(), node.in.end(), [&](TensorId id) {
@@ -46,7 +53,11 @@ std::vector<TensorId> add_gradients(Graph& graph, TensorId loss, const std::vect
   }
 
   std::vector<TensorId> gradients(count, kNoTensor);
-  gradients[static_cast<size_t>(loss)] = seed;
+  const auto add_to = [&](TensorId tensor, TensorId gradient, const std::string& name) {
+    TensorId& total = gradients[static_cast<size_t>(tensor)];
+    total = total == kNoTensor ? gradient : graph.add("add", {total, gradient}, {}, name)[0];
+  };
+  for (size_t i = 0; i < losses.size(); ++i) add_to(losses[i], seeds[i], "gradient");
   for (int32_t n = last; n >= 0; --n) {
     const Node node = graph.nodes()[static_cast<size_t>(n)];  // a copy: adding nodes moves the vector
     std::vector<TensorId> out_gradients;
@@ -70,10 +81,7 @@ std::vector<TensorId> add_gradients(Graph& graph, TensorId loss, const std::vect
     GradientContext context{graph, node.name, n, node.attributes, node.in, node.out, out_gradients, wanted};
     const std::vector<TensorId> in_gradients = node.op->gradient(context);
     for (size_t i = 0; i < node.in.size() && i < in_gradients.size(); ++i) {
-      if (!wanted[i] || in_gradients[i] == kNoTensor) continue;
-      TensorId& total = gradients[static_cast<size_t>(node.in[i])];
-      total =
-          total == kNoTensor ? in_gradients[i] : graph.add("add", {total, in_gradients[i]}, {}, node.name)[0];
+      if (wanted[i] && in_gradients[i] != kNoTensor) add_to(node.in[i], in_gradients[i], node.name);
     }
   }
   std::vector<TensorId> result;

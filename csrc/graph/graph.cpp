@@ -16,6 +16,21 @@ Producer Graph::producer(TensorId tensor) const {
   return {found.op->name, found.in, found.attributes};
 }
 
+std::vector<char> live_nodes(const Graph& graph, std::vector<TensorId> wanted) {
+  std::vector<char> live(graph.nodes().size(), 0);
+  while (!wanted.empty()) {
+    const TensorId id = wanted.back();
+    wanted.pop_back();
+    if (id == kNoTensor) continue;
+    const int32_t node = graph.at(id).node;
+    if (node < 0 || live[static_cast<size_t>(node)]) continue;
+    live[static_cast<size_t>(node)] = 1;
+    const Node& found = graph.nodes()[static_cast<size_t>(node)];
+    wanted.insert(wanted.end(), found.in.begin(), found.in.end());
+  }
+  return live;
+}
+
 TensorId Graph::input(const std::string& name, const TensorType& type) {
   for (int64_t extent : type.dims) {
     if (extent < 1) throw_value("input '", name, "': every dimension must be at least 1, got ", type.str());

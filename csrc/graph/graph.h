@@ -65,5 +65,12 @@ class FASTNN_API Graph final : public GraphBuilder {
 FASTNN_API std::vector<TensorId> add_gradients(Graph& graph, TensorId loss,
                                                const std::vector<TensorId>& targets,
                                                TensorId seed = kNoTensor);
+/// The same for several losses of any shape at once, each with the gradient with respect to it.
+FASTNN_API std::vector<TensorId> add_gradients(Graph& graph, const std::vector<TensorId>& losses,
+                                               const std::vector<TensorId>& seeds,
+                                               const std::vector<TensorId>& targets);
+
+/// For each node: do `wanted` depend on it? kNoTensor is passed over.
+FASTNN_API std::vector<char> live_nodes(const Graph& graph, std::vector<TensorId> wanted);
 
 }  // namespace fastnn

@@ -78,19 +78,9 @@ void Planner::run() {
 }
 
 void Planner::prune() {
-  live_.assign(graph_.nodes().size(), 0);
-  std::vector<TensorId> pending = plan_.request_.fetch;
-  pending.insert(pending.end(), plan_.request_.flat.begin(), plan_.request_.flat.end());
-  while (!pending.empty()) {
-    const TensorId id = pending.back();
-    pending.pop_back();
-    if (id == kNoTensor) continue;
-    const int32_t node = graph_.at(id).node;
-    if (node < 0 || live_[static_cast<size_t>(node)]) continue;
-    live_[static_cast<size_t>(node)] = 1;
-    const Node& found = graph_.nodes()[static_cast<size_t>(node)];
-    pending.insert(pending.end(), found.in.begin(), found.in.end());
-  }
+  std::vector<TensorId> wanted = plan_.request_.fetch;
+  wanted.insert(wanted.end(), plan_.request_.flat.begin(), plan_.request_.flat.end());
+  live_ = live_nodes(graph_, std::move(wanted));
 }
 
 // Is it a parameter, perhaps under another shape?
@@ -321,8 +311,6 @@ int64_t Planner::query_size(SizeFn function, const Step& step, int64_t samples, 
   return function(query);
 }
 
-namespace {
-
 double node_flops(const Graph& graph, const Node& node) {
   if (node.op->cost == nullptr) {
     double elements = 0;
@@ -335,8 +323,6 @@ double node_flops(const Graph& graph, const Node& node) {
   for (TensorId id : node.out) out.push_back(graph.type(id));
   return node.op->cost({in, out, node.attributes}).flops;
 }
-
-}  // namespace
 
 void Planner::emit_tile(int32_t node_index) {
   const Node& node = graph_.nodes()[static_cast<size_t>(node_index)];

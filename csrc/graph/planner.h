@@ -54,6 +54,9 @@ class Planner {
   int32_t first_tile_slot_ = 0;
 };
 
+/// Floating-point operations of a node: of one sample, or of the whole node if nothing in it is batched.
+double node_flops(const Graph& graph, const Node& node);
+
 /// View of a plan's tensor with a null data pointer, for queries.
 View view_of(const PlanTensor& tensor);
 
