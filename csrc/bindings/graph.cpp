@@ -86,11 +86,23 @@ void bind_graph(py::module_& module) {
       .def(py::init<>())
       .def(
           "input",
-          [](Graph& g, const std::string& name, const Shape& dims, const std::string& dtype) {
-            return g.input(name, {dtype_from_name(dtype), dims, true});
+          [](Graph& g, const std::string& name, const Shape& dims, const std::string& dtype, bool batched) {
+            return g.input(name, {dtype_from_name(dtype), dims, batched});
           },
-          py::arg("name"), py::arg("dims"), py::arg("dtype") = "float32")
+          py::arg("name"), py::arg("dims"), py::arg("dtype") = "float32", py::arg("batched") = true)
       .def("parameter", &Graph::parameter, py::arg("store"), py::arg("entry"))
+      .def(
+          "parameters_of",
+          [](Graph& g, const Graph& other) {
+            std::vector<TensorId> ids;
+            for (const Tensor& tensor : other.tensors()) {
+              if (tensor.role != Role::parameter) continue;
+              const auto& entries = tensor.store->entries();
+              ids.push_back(g.parameter(tensor.store, entries[static_cast<size_t>(tensor.entry)].name));
+            }
+            return ids;
+          },
+          py::arg("other"), "This graph's tensors of the parameters that another graph reads, in its order.")
       .def(
           "add",
           [](Graph& g, const std::string& op, const std::vector<std::optional<TensorId>>& inputs,

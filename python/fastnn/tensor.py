@@ -187,10 +187,7 @@ def apply_all(
         if operand is None:
             ids.append(None)
             continue
-        tensor = operand if isinstance(operand, Tensor) else context.use(operand)
-        if tensor.graph is not context.graph:
-            raise ValueError(f"{name}: input {tensor.name!r} of op '{op}' belongs to another graph")
-        ids.append(tensor.id)
+        ids.append((context.adopt(operand) if isinstance(operand, Tensor) else context.use(operand)).id)
     made = context.graph.add(op, ids, {k: v for k, v in (attributes or {}).items() if v is not None}, name)
     outputs = tuple(graph_tensor(context.graph, number, name) for number in made)
     for tensor in outputs:

@@ -88,6 +88,15 @@ class BuildContext:
                 self.penalties.append(weight.regularizer(known))
         return known
 
+    def adopt(self, tensor: Tensor) -> Tensor:
+        """Return a tensor of this graph; raise ValueError if it is one of another graph."""
+        if tensor.graph is not self.graph:
+            raise ValueError(
+                f"{self.scope}: tensor {tensor.name!r} of shape {tensor.shape} belongs to another graph; pass "
+                "it in as an input"
+            )
+        return tensor
+
     def placeholder(self, tensor: Tensor, dtype: str | None, extent: int | None = None) -> Tensor:
         """Add an input that stands for a tensor without a graph.
 
