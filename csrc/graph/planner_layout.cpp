@@ -82,11 +82,12 @@ void Planner::choose_layout() {
     }
     const KernelSet& set = is_double ? kernel->f64 : kernel->f32;
     const int32_t lanes = table.lanes(is_double ? DType::f64 : DType::f32);
-    const bool offered = set.lanes != nullptr || (set.rows == nullptr && set.whole != nullptr);
+    const bool by_itself = node.op->kind == OpKind::per_sample && set.rows == nullptr && set.lanes == nullptr;
+    const bool offered = set.lanes != nullptr || (set.rows == nullptr && set.whole != nullptr && !by_itself);
     const bool stays = after_rows && set.rows != nullptr;
     lanes_[n] = use_lanes && offered && !stays ? lanes : 1;
     if (lanes_[n] == 1 && set.rows == nullptr && set.lanes != nullptr) lanes_[n] = lanes;
-    if (use_lanes && lanes_[n] == 1 && set.rows != nullptr) {
+    if (use_lanes && lanes_[n] == 1 && (set.rows != nullptr || by_itself)) {
       for (TensorId id : node.out) in_rows[static_cast<size_t>(id)] = graph_.type(id).batched;
     }
   }

@@ -19,7 +19,7 @@ AttributeValue number_list(const std::vector<TensorId>& ids) {
 
 }  // namespace
 
-ScanAttributes::ScanAttributes(const Attributes& attributes)
+ScanAttributes::ScanAttributes(const Attributes& attributes, const std::string& name)
     : body(attributes.subgraph("body")),
       carries(tensor_list(attributes, "carries")),
       sequences(tensor_list(attributes, "sequences")),
@@ -29,7 +29,7 @@ ScanAttributes::ScanAttributes(const Attributes& attributes)
       length(attributes.integer("length", 0)),
       reverse(attributes.flag("reverse", false)),
       node(attributes.integer("node", -1)) {
-  if (body == nullptr) throw_value("scan needs a graph as its attribute 'body'");
+  if (body == nullptr) throw_value(name, ": scan needs a graph as its attribute 'body'");
   for (size_t t = 0; t < body->tensors().size(); ++t) {
     if (body->tensors()[t].role == Role::parameter) parameters.push_back(static_cast<TensorId>(t));
   }
@@ -70,15 +70,8 @@ void check_body(const InferContext& c, const ScanAttributes& a) {
     const Tensor& begin = a.body->at(a.carries[i]);
     const TensorType& made = a.body->type(a.carry_outputs[i]);
     if (made != begin.type) {
-      throw_value(c.node, ": ", begin.name, " begins as ", typed(begin.type), ", but a step makes ", typed(made),
-                  " of it; shape and dtype must stay the same");
-    }
-  }
-  for (TensorId id : a.outputs) {
-    const Tensor& output = a.body->at(id);
-    if (!output.type.batched) {
-      throw_value(c.node, ": output '", output.name, "' of the body, of type ", typed(output.type),
-                  ", does not depend on the samples; compute it outside of the scan");
+      throw_value(c.node, ": ", begin.name, " begins as ", typed(begin.type), ", but a step makes ",
+                  typed(made), " of it; shape and dtype must stay the same");
     }
   }
   std::vector<TensorId> wanted = a.carry_outputs;
@@ -92,10 +85,17 @@ void check_body(const InferContext& c, const ScanAttributes& a) {
                   "put it outside of the scan, or take what works a sample at a time (LayerNormalization)");
     }
   }
+  for (TensorId id : a.outputs) {
+    const Tensor& output = a.body->at(id);
+    if (!output.type.batched) {
+      throw_value(c.node, ": output '", output.name, "' of the body, of type ", typed(output.type),
+                  ", does not depend on the samples; compute it outside of the scan");
+    }
+  }
 }
 
 void infer_scan(InferContext& c) {
-  const ScanAttributes a(c.attributes);
+  const ScanAttributes a(c.attributes, c.node);
   check_body(c, a);
   c.expect_inputs(a.operands(), a.operands());
   size_t operand = 0;
@@ -142,10 +142,9 @@ Cost scan_cost(const NodeInfo& info) {
 const Op scan_op{
     .name = "scan",
     .infer = infer_scan,
-    .configure =
-        [](const NodeInfo& info) -> Configuration {
-          return std::make_shared<const ScanProgram>(ScanAttributes(info.attributes));
-        },
+    .configure = [](const NodeInfo& info) -> Configuration {
+      return std::make_shared<const ScanProgram>(ScanAttributes(info.attributes));
+    },
     .gradient = scan_gradient,
     .cost = scan_cost,
 };
@@ -157,10 +156,8 @@ int64_t scan_units(const KernelQuery& query) {
   return (query.samples + ScanProgram::kTile - 1) / ScanProgram::kTile;
 }
 
-const Kernel scan_kernel{.f32 = {.whole = run_scan},
-                         .f64 = {.whole = run_scan},
-                         .units = scan_units,
-                         .whole_rows_inputs = ~0u};
+const Kernel scan_kernel{
+    .f32 = {.whole = run_scan}, .f64 = {.whole = run_scan}, .units = scan_units, .whole_rows_inputs = ~0u};
 
 // It needs planner and executor, so it is an op of this library, as a user's would be.
 [[maybe_unused]] const bool registered = [] {

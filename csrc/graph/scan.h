@@ -5,8 +5,8 @@
 //
 //   initial carry (None, ...) or (...), absent: zeros      final carry (None, ...)
 //   sequence (None, T, ...) or (T, ...)                    output sequence (None, T, ...)
-//   constant, the same for every step, batched or not      incoming carry (None, T, ...): what step t began with
-//   parameter: of those that the body reads, in its order; there for their gradients only
+//   constant, the same for every step, batched or not      incoming carry (None, T, ...): what step t began
+//   with parameter: of those that the body reads, in its order; there for their gradients only
 //
 // Attributes
 //   body             the graph; its inputs are batched, but for unbatched constants
@@ -38,7 +38,7 @@ namespace fastnn {
 
 /// The attributes, read and counted.
 struct ScanAttributes {
-  explicit ScanAttributes(const Attributes& attributes);
+  explicit ScanAttributes(const Attributes& attributes, const std::string& node = "scan");
 
   Subgraph body;
   std::vector<TensorId> carries, sequences, constants;  ///< inputs of the body
@@ -48,9 +48,7 @@ struct ScanAttributes {
   bool reverse;
   int64_t node;
 
-  size_t operands() const {
-    return carries.size() + sequences.size() + constants.size() + parameters.size();
-  }
+  size_t operands() const { return carries.size() + sequences.size() + constants.size() + parameters.size(); }
   Attributes to_attributes() const;
 };
 
@@ -79,8 +77,7 @@ class ScanProgram {
 
   std::unique_ptr<Lease> lease() const;
   void give_back(std::unique_ptr<Lease> lease) const;
-  void run_unit(const KernelCall& call, Lease& lease, int64_t first, int64_t count,
-                bool fresh) const;
+  void run_unit(const KernelCall& call, Lease& lease, int64_t first, int64_t count, bool fresh) const;
   std::byte* fetched(const Lease& lease, int32_t fetch, bool odd) const;
   Place place_of(TensorId tensor);
 

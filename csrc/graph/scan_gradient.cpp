@@ -47,7 +47,7 @@ class ScanGradient {
   std::map<TensorId, TensorId> shared_;     // constant or parameter of the body -> tensor of the outer graph
   std::vector<TensorId> losses_, seeds_;
   std::vector<Carry> carries_;
-  std::vector<TensorId> outputs_;  // of the new body, that become sequences
+  std::vector<TensorId> outputs_;            // of the new body, that become sequences
   std::vector<TensorId> operand_gradients_;  // in the body, of each operand of the forward scan
   std::vector<TensorId> made_;               // outputs of the new scan
   std::map<TensorId, TensorId> built_;       // unbatched tensor of the body -> the same, summed over steps
@@ -119,8 +119,8 @@ void ScanGradient::add_gradient_nodes() {
   for (size_t i = first_sequence(); i < first_constant(); ++i) {
     if (operand_gradients_[i] != kNoTensor) output(operand_gradients_[i]);
   }
-  // Gradients of constants that samples have of their own are summed step by step; those of shared ones, and of
-  // weights, at once after the loop.
+  // Gradients of constants that samples have of their own are summed step by step; those of shared ones, and
+  // of weights, at once after the loop.
   for (size_t i = first_constant(); i < operand_gradients_.size(); ++i) {
     const TensorId gradient = operand_gradients_[i];
     if (gradient == kNoTensor) continue;
@@ -146,10 +146,11 @@ void ScanGradient::collect(TensorId tensor) {
   const Node& node = body_->nodes()[static_cast<size_t>(body_->at(tensor).node)];
   const bool sum = node.op->kind == OpKind::over_samples;
   if (sum && !node.op->sums_positions && std::string(node.op->name) != "sample_sum") {
-    throw_value(g_.node, ": '", node.name, "' in the body of a scan has weights whose gradient is made by op '",
-                node.op->name,
-                "', which cannot be summed over steps. Weights there may be used by dense products, as biases, "
-                "in elementwise ops and in layer normalisation; freeze them, or put the layer outside");
+    throw_value(
+        g_.node, ": '", node.name, "' in the body of a scan has weights whose gradient is made by op '",
+        node.op->name,
+        "', which cannot be summed over steps. Weights there may be used by dense products, as biases, "
+        "in elementwise ops and in layer normalisation; freeze them, or put the layer outside");
   }
   for (TensorId id : node.in) {
     if (id == kNoTensor) continue;
@@ -164,9 +165,9 @@ void ScanGradient::collect(TensorId tensor) {
 // Carries that neither a result nor another carry needs are left out.
 void ScanGradient::drop_idle_carries() {
   std::vector<char> kept(carries_.size(), 0);
-  const size_t first_sum = static_cast<size_t>(std::count_if(
-      forward_.carries.begin(), forward_.carries.end(),
-      [&](TensorId id) { return is_floating(body_->type(id).dtype); }));
+  const size_t first_sum =
+      static_cast<size_t>(std::count_if(forward_.carries.begin(), forward_.carries.end(),
+                                        [&](TensorId id) { return is_floating(body_->type(id).dtype); }));
   size_t carry = 0;
   for (size_t i = 0; i < forward_.carries.size(); ++i) {
     if (is_floating(body_->type(forward_.carries[i]).dtype)) kept[carry++] = wanted(i);
@@ -246,8 +247,8 @@ TensorId ScanGradient::sequence(TensorId tensor) {
   return made_[carries_.size() + static_cast<size_t>(found - outputs_.begin())];
 }
 
-// An unbatched tensor of the body, made after the loop. Gradients are linear in the sums over samples that they
-// begin with, so that summing over steps may come first.
+// An unbatched tensor of the body, made after the loop. Gradients are linear in the sums over samples that
+// they begin with, so that summing over steps may come first.
 TensorId ScanGradient::outside(TensorId tensor) {
   if (tensor == kNoTensor) return kNoTensor;
   if (const auto found = shared_.find(tensor); found != shared_.end()) return found->second;

@@ -109,7 +109,8 @@ void ScanProgram::run(const KernelCall& call) const {
   }
   Status& status = mine->workspace->status();
   if (const uint32_t code = status.code.load(); code != Status::ok) {
-    call.status->report(static_cast<Status::Code>(code), call.node, status.sample, status.value, status.limit);
+    call.status->report(static_cast<Status::Code>(code), call.node, status.sample, status.value,
+                        status.limit);
     status.code.store(Status::ok);
   }
   give_back(std::move(mine));
@@ -120,8 +121,8 @@ void ScanProgram::run_unit(const KernelCall& call, Lease& lease, int64_t first, 
   const Graph& body = *attributes_.body;
   const std::vector<TensorId>& inputs = body.inputs();
   const auto source_of = [&](TensorId tensor) -> BatchSource& {
-    return lease.sources[static_cast<size_t>(std::find(inputs.begin(), inputs.end(), tensor) -
-                                             inputs.begin())];
+    return lease
+        .sources[static_cast<size_t>(std::find(inputs.begin(), inputs.end(), tensor) - inputs.begin())];
   };
   const int64_t length = attributes_.length;
   const size_t carries = carries_.size();

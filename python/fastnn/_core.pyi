@@ -80,9 +80,17 @@ class Graph:
         Adds the nodes of d(loss)/d(targets); None where the loss does not depend on a target.
         """
     def input(
-        self, name: str, dims: collections.abc.Sequence[typing.SupportsIndex], dtype: str = "float32"
+        self,
+        name: str,
+        dims: collections.abc.Sequence[typing.SupportsIndex],
+        dtype: str = "float32",
+        batched: bool = True,
     ) -> int: ...
     def parameter(self, store: Store, entry: str) -> int: ...
+    def parameters_of(self, other: Graph) -> list[int]:
+        """
+        This graph's tensors of the parameters that another graph reads, in its order.
+        """
     def producer(self, tensor: typing.SupportsIndex) -> typing.Any:
         """
         (op, inputs, attributes) of the node that makes the tensor, or None.

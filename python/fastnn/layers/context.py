@@ -92,8 +92,8 @@ class BuildContext:
         """Return a tensor of this graph; raise ValueError if it is one of another graph."""
         if tensor.graph is not self.graph:
             raise ValueError(
-                f"{self.scope}: tensor {tensor.name!r} of shape {tensor.shape} belongs to another graph; pass "
-                "it in as an input"
+                f"{self.scope}: tensor {tensor.name!r} of shape {tensor.shape} belongs to another graph; "
+                "pass it in as an input"
             )
         return tensor
 

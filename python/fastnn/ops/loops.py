@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastnn import _core
 from fastnn.layers.base import Layer
 from fastnn.layers.context import BuildContext, current
 from fastnn.layers.nest import leaves, map_leaves
@@ -143,8 +142,8 @@ class Scan(Layer):
     def get_config(self) -> dict[str, Any]:
         """Raise NotImplementedError: a function has no plain form."""
         raise NotImplementedError(
-            f"{self.label}: the function of a scan cannot be saved; put the scan into the `call` of a layer of "
-            "your own, or write a cell and take layers.RNN"
+            f"{self.label}: the function of a scan cannot be saved; put the scan into the `call` of a "
+            "layer of your own, or write a cell and take layers.RNN"
         )
 
 
@@ -213,7 +212,7 @@ class BodyContext(BuildContext):
 
 
 def trace_scan(
-    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, length: int | None, reverse: bool
+    f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int | None, reverse: bool
 ) -> tuple[Any, Any]:
     """Add the node of a scan to the graph that is being built; see `scan`."""
     outer = current("scan")
@@ -237,8 +236,8 @@ def trace_scan(
         outputs = [_output(body, name, leaf) for leaf in leaves(ys) if leaf is not None]
     if body.penalties:
         raise ValueError(
-            f"{name}: losses and activity regularizers cannot be added within a scan; collect what they are made "
-            "of and add them outside"
+            f"{name}: losses and activity regularizers cannot be added within a scan; collect what they "
+            "are made of and add them outside"
         )
     outer.largest = max(outer.largest, count * body.largest)
     inputs, constants = _constants(body, outer)
@@ -265,7 +264,7 @@ def trace_scan(
 
 
 def _constants(body: BodyContext, outer: BuildContext) -> tuple[list[Tensor], list[Tensor]]:
-    """Captured tensors: the outer graph's and the body's, each pair once."""
+    """Return captured tensors: the outer graph's and the body's, each pair once."""
     pairs = [(out, inner) for out, inner in body.constants if out.graph is outer.graph]
     return [out for out, _ in pairs], [inner for _, inner in pairs]
 
@@ -291,7 +290,9 @@ def _checked_carry(body: BodyContext, name: str, old: Any, new: Any) -> list[Ten
     if before != after:
         missing = next((p for p in before if p not in after), None)
         extra = next((p for p in after if p not in before), None)
-        what = f"{missing} is missing" if missing else f"{extra} was not there" if extra else "its order differs"
+        what = (
+            f"{missing} is missing" if missing else f"{extra} was not there" if extra else "its order differs"
+        )
         raise ValueError(f"{name}: the carry that the function returns is not like the one it got: {what}")
     made = []
     for path, begin, leaf in zip(before, leaves(old), leaves(new), strict=True):
