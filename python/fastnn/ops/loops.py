@@ -258,9 +258,9 @@ def trace_scan(
         *outer.graph.parameters_of(body.graph),
     ]
     results = outer.graph.add("scan", operands, attributes, scope)
-    found = iter([graph_tensor(outer.graph, number, scope) for number in results])
-    last = map_leaves(lambda _: next(found), begin)
-    return last, map_leaves(lambda leaf: None if leaf is None else next(found), ys)
+    tensors = iter([graph_tensor(outer.graph, number, scope) for number in results])
+    last = map_leaves(lambda _: next(tensors), begin)
+    return last, map_leaves(lambda leaf: None if leaf is None else next(tensors), ys)
 
 
 def _constants(body: BodyContext, outer: BuildContext) -> tuple[list[Tensor], list[Tensor]]:
