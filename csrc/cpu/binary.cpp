@@ -1,6 +1,7 @@
 #include "ops/binary.h"
 
 #include "cpu/broadcast.h"
+#include "cpu/vector_math.h"
 
 namespace fastnn::cpu {
 
@@ -34,12 +35,14 @@ struct Divide {
 struct Maximum {
   template <class V>
   static FASTNN_INLINE V apply(V a, V b) {
+    if constexpr (!std::is_floating_point_v<Elem<V>>) return max(a, b);
     return select(isnan(a), a, max(a, b));
   }
 };
 struct Minimum {
   template <class V>
   static FASTNN_INLINE V apply(V a, V b) {
+    if constexpr (!std::is_floating_point_v<Elem<V>>) return min(a, b);
     return select(isnan(a), a, min(a, b));
   }
 };
@@ -56,20 +59,39 @@ struct GreaterEqual {
   }
 };
 
+// Beside pow() of vector_math.h, which is for bases of at least 0.
+struct Power {
+  template <class V>
+  static FASTNN_INLINE V apply(V a, V b) {
+    const V size = pow(abs(a), b);
+    const V half = b * broadcast<V>(Elem<V>(0.5));
+    const V nan = broadcast<V>(std::numeric_limits<Elem<V>>::quiet_NaN());
+    const V whole = select(equal(round(half), half), size, -size);  // even or odd
+    const V below = select(equal(round(b), b), whole, nan);
+    return select(less(a, zero<V>()), below, select(isnan(a), a + b, size));
+  }
+};
+
 }  // namespace
 
 #define FASTNN_BINARY(name, functor)                                     \
   extern const Kernel name##_kernel;                                     \
   const Kernel name##_kernel{.f32 = broadcast_kernels<functor, float>(), \
                              .f64 = broadcast_kernels<functor, double>()};
-FASTNN_BINARY(add, Add)
-FASTNN_BINARY(subtract, Subtract)
-FASTNN_BINARY(multiply, Multiply)
+#define FASTNN_BINARY_NUMBERS(name, functor)                                      \
+  extern const Kernel name##_kernel;                                              \
+  const Kernel name##_kernel{.f32 = broadcast_kernels<functor, float, int32_t>(), \
+                             .f64 = broadcast_kernels<functor, double>()};
+FASTNN_BINARY_NUMBERS(add, Add)
+FASTNN_BINARY_NUMBERS(subtract, Subtract)
+FASTNN_BINARY_NUMBERS(multiply, Multiply)
 FASTNN_BINARY(divide, Divide)
-FASTNN_BINARY(maximum, Maximum)
-FASTNN_BINARY(minimum, Minimum)
+FASTNN_BINARY_NUMBERS(maximum, Maximum)
+FASTNN_BINARY_NUMBERS(minimum, Minimum)
+FASTNN_BINARY(power, Power)
 FASTNN_BINARY(greater, Greater)
 FASTNN_BINARY(greater_equal, GreaterEqual)
 #undef FASTNN_BINARY
+#undef FASTNN_BINARY_NUMBERS
 
 }  // namespace fastnn::cpu

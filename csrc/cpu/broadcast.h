@@ -95,6 +95,25 @@ struct BroadcastTile {
   static void whole(const KernelCall& call) { groups(call, 1); }
 };
 
+/// The kernels of float T for one dtype, those of Other (of the same size) for any other.
+template <class F, class T, class Other, int L, bool Whole>
+void broadcast_either(const KernelCall& call) {
+  constexpr DType kOwn = sizeof(T) == 8 ? DType::f64 : DType::f32;
+  const int64_t groups = Whole ? 1 : call.groups(L);
+  if (call.out[0].dtype == kOwn) {
+    BroadcastTile<F, T, L>::groups(call, groups);
+  } else {
+    BroadcastTile<F, Other, L>::groups(call, groups);
+  }
+}
+
+template <class F, class T, class Other>
+constexpr KernelSet broadcast_kernels() {
+  return {.rows = broadcast_either<F, T, Other, 1, false>,
+          .lanes = broadcast_either<F, T, Other, vector_lanes<T>, false>,
+          .whole = broadcast_either<F, T, Other, 1, true>};
+}
+
 template <class F, class T>
 constexpr KernelSet broadcast_kernels() {
   return {.rows = BroadcastTile<F, T, 1>::run,

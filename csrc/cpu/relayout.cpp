@@ -1,4 +1,4 @@
-// Copies a tile between layouts. f32 kernels serve every 4-byte type, f64 kernels every 8-byte type.
+// Copies a tile between layouts. f32 kernels serve every 4-byte type and bytes, f64 kernels every 8-byte type.
 #include "ops/relayout.h"
 
 #include <cstring>
@@ -60,6 +60,7 @@ template <class T>
 void relayout_tile(const KernelCall& call) {
   const View& in = call.in[0];
   const View& out = call.out[0];
+  if (dtype_size(in.dtype) == 1) return to_other_lanes<uint8_t>(in, out, call.count);
   constexpr int kFloat = vector_lanes<float>;
   constexpr int kDouble = vector_lanes<double>;
   if (in.lanes == out.lanes) {
@@ -78,7 +79,7 @@ void relayout_tile(const KernelCall& call) {
 
 template <class T>
 void copy_whole(const KernelCall& call) {
-  std::memcpy(call.out[0].data, call.in[0].data, static_cast<size_t>(call.in[0].size) * sizeof(T));
+  std::memcpy(call.out[0].data, call.in[0].data, static_cast<size_t>(call.in[0].size * dtype_size(call.in[0].dtype)));
 }
 
 }  // namespace

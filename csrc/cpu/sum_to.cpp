@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "cpu/broadcast.h"
+#include "cpu/reduce_nest.h"
 #include "cpu/sums.h"
 
 namespace fastnn::cpu {
@@ -11,27 +11,7 @@ namespace fastnn::cpu {
 namespace {
 
 using Config = ops::BroadcastConfig;
-
-// The nest of sum_to: `a` are strides of x, `b` those of the result, 0 along dims that are summed.
-struct Nest {
-  int64_t kept = 0, summed = 0;
-  int64_t kept_dims[ops::kMostBroadcastDims], kept_strides[ops::kMostBroadcastDims];
-  int64_t sum_dims[ops::kMostBroadcastDims], sum_strides[ops::kMostBroadcastDims];
-};
-
-Nest split(const Config& c, int32_t rank, int64_t unit) {
-  Nest nest;
-  for (int32_t d = 0; d < rank; ++d) {
-    if (c.b[d] != 0) {
-      nest.kept_dims[nest.kept] = c.dims[d];
-      nest.kept_strides[nest.kept++] = c.a[d] * unit;
-    } else {
-      nest.sum_dims[nest.summed] = c.dims[d];
-      nest.sum_strides[nest.summed++] = c.a[d] * unit;
-    }
-  }
-  return nest;
-}
+using Nest = ReduceNest;
 
 // Sum of leaf(p) over the summed dims, the last `levels` of which are still open.
 template <class V, class T, class Leaf>
@@ -42,22 +22,9 @@ V nested_sum(const Nest& nest, int64_t level, const T* p, Leaf leaf) {
                       [&](int64_t i) { return nested_sum<V>(nest, level + 1, p + i * stride, leaf); });
 }
 
-// Calls body(offset) for every combination of the kept dims, in C order.
 template <class Body>
 void for_kept(const Nest& nest, Body body) {
-  int64_t index[ops::kMostBroadcastDims] = {};
-  int64_t offset = 0;
-  while (true) {
-    body(offset);
-    int64_t d = nest.kept - 1;
-    for (; d >= 0; --d) {
-      offset += nest.kept_strides[d];
-      if (++index[d] < nest.kept_dims[d]) break;
-      offset -= nest.kept_strides[d] * nest.kept_dims[d];
-      index[d] = 0;
-    }
-    if (d < 0) return;
-  }
+  for_offsets(nest.kept, nest.kept_dims, nest.kept_strides, body);
 }
 
 template <class T, int L>
@@ -76,7 +43,7 @@ struct SumTo {
     const bool inner_kept = c.rank > 0 && c.b[c.rank - 1] != 0;
     if (inner_kept) {
       // The last dim and its lanes are one contiguous run: vectors along it.
-      const Nest nest = split(c, c.rank - 1, L);
+      const Nest nest = split_nest(c, c.rank - 1, L);
       const int64_t run = c.dims[c.rank - 1] * L;
       for_kept(nest, [&](int64_t offset) {
         int64_t j = 0;
@@ -91,7 +58,7 @@ struct SumTo {
         out += run;
       });
     } else if (L == 1 && c.rank > 0) {
-      const Nest nest = split(c, c.rank - 1, 1);
+      const Nest nest = split_nest(c, c.rank - 1, 1);
       const int64_t count = c.dims[c.rank - 1];
       for_kept(nest, [&](int64_t offset) {
         const V sum =
@@ -99,7 +66,7 @@ struct SumTo {
         *out++ = hsum(sum);
       });
     } else {
-      const Nest nest = split(c, c.rank, L);
+      const Nest nest = split_nest(c, c.rank, L);
       for_kept(nest, [&](int64_t offset) {
         store(out, nested_sum<Vec<T, L>>(nest, 0, x + offset, [](const T* p) { return load<Vec<T, L>>(p); }));
         out += L;

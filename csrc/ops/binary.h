@@ -1,7 +1,8 @@
 // Elementwise ops of two operands, broadcast against each other (see broadcast.h), batched or not:
-//   add, subtract, multiply, divide, maximum, minimum (a, b)
+//   add, subtract, multiply, divide, maximum, minimum, power (a, b)
 //   greater, greater_equal (a, b) -> 1 or 0, without gradient
-// Gradients are made of differentiable ops. Where maximum's or minimum's operands are equal, the first one
+// add, subtract, multiply, maximum and minimum take int32, too. A negative base has a power only where the
+// exponent is whole. Gradients are made of differentiable ops. Where maximum's or minimum's operands are equal, the first one
 // gets all.
 #pragma once
 
@@ -15,7 +16,7 @@ inline TensorId negated(const GradientContext& g, TensorId x) {
 
 inline const Op add{
     .name = "add",
-    .infer = infer_broadcast,
+    .infer = infer_broadcast_numbers,
     .configure = configure_broadcast,
     .gradient =
         [](GradientContext& g) {
@@ -30,7 +31,7 @@ inline const Op add{
 
 inline const Op subtract{
     .name = "subtract",
-    .infer = infer_broadcast,
+    .infer = infer_broadcast_numbers,
     .configure = configure_broadcast,
     .gradient =
         [](GradientContext& g) {
@@ -44,7 +45,7 @@ inline const Op subtract{
 
 inline const Op multiply{
     .name = "multiply",
-    .infer = infer_broadcast,
+    .infer = infer_broadcast_numbers,
     .configure = configure_broadcast,
     .gradient =
         [](GradientContext& g) {
@@ -88,7 +89,7 @@ inline std::vector<TensorId> choice_gradient(GradientContext& g, TensorId first_
 
 inline const Op maximum{
     .name = "maximum",
-    .infer = infer_broadcast,
+    .infer = infer_broadcast_numbers,
     .configure = configure_broadcast,
     .gradient =
         [](GradientContext& g) { return choice_gradient(g, g.add("greater_equal", {g.in[0], g.in[1]})); },
@@ -97,10 +98,38 @@ inline const Op maximum{
 
 inline const Op minimum{
     .name = "minimum",
-    .infer = infer_broadcast,
+    .infer = infer_broadcast_numbers,
     .configure = configure_broadcast,
     .gradient =
         [](GradientContext& g) { return choice_gradient(g, g.add("greater_equal", {g.in[1], g.in[0]})); },
+    .in_place = true,
+};
+
+inline const Op power{
+    .name = "power",
+    .infer = infer_broadcast,
+    .configure = configure_broadcast,
+    .gradient =
+        [](GradientContext& g) {
+          std::vector<TensorId> result(2, kNoTensor);
+          const TensorId dy = g.out_gradients[0], x = g.in[0], y = g.in[1];
+          if (g.wanted[0]) {
+            const TensorId lower = g.add("power", {x, g.add("scale_shift", {y}, {{"offset", -1.0}})});
+            const TensorId slope = g.add("multiply", {y, lower});
+            result[0] = sum_to_operand(g, g.add("multiply", {dy, slope}), x);
+          }
+          if (g.wanted[1]) {
+            // Where the base is 0, so is the derivative: log(1) stands for log(0).
+            const TensorId base = g.add("unary", {x}, {{"kind", std::string("abs")}});
+            const TensorId nought = g.add("greater_equal", {g.add("scale_shift", {base}, {{"scale", 0.0}}), base});
+            const TensorId safe = g.add("add", {x, nought});
+            const TensorId log = g.add("unary", {safe}, {{"kind", std::string("log")}});
+            const TensorId slope = g.add("multiply", {g.out[0], log});
+            result[1] = sum_to_operand(g, g.add("multiply", {dy, slope}), y);
+          }
+          return result;
+        },
+    .cost = [](const NodeInfo& n) { return Cost{16.0 * static_cast<double>(n.out[0].size())}; },
     .in_place = true,
 };
 

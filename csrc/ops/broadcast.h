@@ -90,6 +90,13 @@ inline void infer_broadcast(InferContext& c) {
   c.out = {{c.in[0].dtype, broadcast_shape(c.node, c.in[0], c.in[1]), c.in[0].batched || c.in[1].batched}};
 }
 
+/// The same for ops that take int32, too.
+inline void infer_broadcast_numbers(InferContext& c) {
+  c.expect_inputs(2, 2);
+  if (c.in[0].dtype != DType::i32 || c.in[1].dtype != DType::i32) return infer_broadcast(c);
+  c.out = {{DType::i32, broadcast_shape(c.node, c.in[0], c.in[1]), c.in[0].batched || c.in[1].batched}};
+}
+
 /// Op::configure of the same.
 inline Configuration configure_broadcast(const NodeInfo& n) {
   BroadcastConfig config = broadcast_config(n.out[0].dims, n.in[0].dims, n.in[1].dims);

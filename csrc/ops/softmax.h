@@ -6,20 +6,10 @@
 
 namespace fastnn::ops {
 
-/// Per sample: [outer][extent][inner], with sums along the middle.
-struct AxisConfig {
-  int64_t outer;
-  int64_t extent;
-  int64_t inner;
-};
-
 inline Configuration softmax_config(const NodeInfo& n) {
   const Shape& dims = n.in[0].dims;
-  const auto axis = static_cast<size_t>(axis_of("softmax", n.attributes.integer("axis", -1), dims.size()));
-  AxisConfig config{1, dims[axis], 1};
-  for (size_t d = 0; d < axis; ++d) config.outer *= dims[d];
-  for (size_t d = axis + 1; d < dims.size(); ++d) config.inner *= dims[d];
-  return make_configuration(config);
+  return make_configuration(
+      axis_config(dims, axis_of("softmax", n.attributes.integer("axis", -1), dims.size())));
 }
 
 inline void infer_softmax(InferContext& c) {

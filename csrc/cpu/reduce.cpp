@@ -1,0 +1,171 @@
+#include "ops/reduce.h"
+
+#include <limits>
+
+#include "cpu/reduce_nest.h"
+#include "cpu/sums.h"
+
+namespace fastnn::cpu {
+
+namespace {
+
+using Kind = ops::ReduceKind;
+
+// NaN among the elements gives NaN.
+struct Largest {
+  template <class T>
+  static constexpr T start = -std::numeric_limits<T>::infinity();
+  template <class V>
+  static FASTNN_INLINE V apply(V a, V b) {
+    return select(isnan(b), b, select(isnan(a), a, max(a, b)));
+  }
+};
+struct Smallest {
+  template <class T>
+  static constexpr T start = std::numeric_limits<T>::infinity();
+  template <class V>
+  static FASTNN_INLINE V apply(V a, V b) {
+    return select(isnan(b), b, select(isnan(a), a, min(a, b)));
+  }
+};
+struct Product {
+  template <class T>
+  static constexpr T start = 1;
+  template <class V>
+  static FASTNN_INLINE V apply(V a, V b) {
+    return a * b;
+  }
+};
+
+template <class F, class V>
+Elem<V> across_lanes(V v) {
+  if constexpr (lanes<V> == 1) {
+    return v;
+  } else {
+    return across_lanes<F>(F::apply(low_half(v), high_half(v)));
+  }
+}
+
+// What lies at p and along the reduced dims, folded: get(p) reads a vector.
+template <class F, class V, class Get>
+V fold(const ReduceNest& nest, const Elem<V>* p, Get get) {
+  V result = broadcast<V>(F::template start<Elem<V>>);
+  for_offsets(nest.summed, nest.sum_dims, nest.sum_strides,
+              [&](int64_t offset) { result = F::apply(result, get(p + offset)); });
+  return result;
+}
+
+// One row along the last dim, which is reduced.
+template <class F, class V>
+V fold_run(const Elem<V>* p, int64_t count) {
+  constexpr int W = lanes<V>;
+  V result = broadcast<V>(F::template start<Elem<V>>);
+  int64_t i = 0;
+  for (; i + W <= count; i += W) result = F::apply(result, load<V>(p + i));
+  if (i < count) {
+    const V rest = first_lanes(load_partial<V>(p + i, count - i), count - i, F::template start<Elem<V>>);
+    result = F::apply(result, rest);
+  }
+  return result;
+}
+
+template <class F, class T, int L>
+void reduce_group(const ops::BroadcastConfig& c, const T* x, T* out) {
+  constexpr int W = vector_lanes<T>;
+  using V = Vec<T, W>;
+  const bool inner_kept = c.rank > 0 && c.b[c.rank - 1] != 0;
+  if (inner_kept) {
+    // The last dim and its lanes are one contiguous run: vectors along it.
+    const ReduceNest nest = split_nest(c, c.rank - 1, L);
+    const int64_t run = c.dims[c.rank - 1] * L;
+    for_offsets(nest.kept, nest.kept_dims, nest.kept_strides, [&](int64_t offset) {
+      int64_t j = 0;
+      for (; j + W <= run; j += W) {
+        store(out + j, fold<F, V>(nest, x + offset + j, [](const T* p) { return load<V>(p); }));
+      }
+      if (j < run) {
+        const int64_t rest = run - j;
+        const auto get = [rest](const T* p) { return load_partial<V>(p, rest); };
+        store_partial<V>(out + j, fold<F, V>(nest, x + offset + j, get), rest);
+      }
+      out += run;
+    });
+  } else if (L == 1 && c.rank > 0) {
+    const ReduceNest nest = split_nest(c, c.rank - 1, 1);
+    const int64_t count = c.dims[c.rank - 1];
+    for_offsets(nest.kept, nest.kept_dims, nest.kept_strides, [&](int64_t offset) {
+      const auto get = [count](const T* p) { return fold_run<F, V>(p, count); };
+      *out++ = across_lanes<F>(fold<F, V>(nest, x + offset, get));
+    });
+  } else {
+    const ReduceNest nest = split_nest(c, c.rank, L);
+    for_offsets(nest.kept, nest.kept_dims, nest.kept_strides, [&](int64_t offset) {
+      using U = Vec<T, L>;
+      store(out, fold<F, U>(nest, x + offset, [](const T* p) { return load<U>(p); }));
+      out += L;
+    });
+  }
+}
+
+template <class T, int L>
+struct Reduce {
+  static void groups(const KernelCall& call, int64_t groups) {
+    const auto& c = call.configuration<ops::ReduceConfig>();
+    const View& in = call.in[0];
+    const View& out = call.out[0];
+    for (int64_t g = 0; g < groups; ++g) {
+      const T* x = in.as<T>() + g * in.size * L;
+      T* y = out.as<T>() + g * out.size * L;
+      if (c.kind == Kind::max) reduce_group<Largest, T, L>(c.nest, x, y);
+      if (c.kind == Kind::min) reduce_group<Smallest, T, L>(c.nest, x, y);
+      if (c.kind == Kind::prod) reduce_group<Product, T, L>(c.nest, x, y);
+    }
+  }
+  static void run(const KernelCall& call) { groups(call, call.groups(L)); }
+  static void whole(const KernelCall& call) { groups(call, 1); }
+};
+
+// Products of what comes before each element, times those of what comes behind it: zeros do no harm.
+template <class T, int L>
+struct ProdOthers {
+  static void groups(const KernelCall& call, int64_t groups) {
+    using V = Vec<T, L>;
+    const ReduceNest nest = split_nest(call.configuration<ops::ReduceConfig>().nest,
+                                       call.configuration<ops::ReduceConfig>().nest.rank, L);
+    const int64_t size = call.in[0].size * L;
+    for (int64_t g = 0; g < groups; ++g) {
+      const T* x = call.in[0].as<T>() + g * size;
+      T* y = call.out[0].as<T>() + g * size;
+      for_offsets(nest.kept, nest.kept_dims, nest.kept_strides, [&](int64_t first) {
+        V before = broadcast<V>(1), behind = broadcast<V>(1);
+        for_offsets(nest.summed, nest.sum_dims, nest.sum_strides, [&](int64_t offset) {
+          store(y + first + offset, before);
+          before = before * load<V>(x + first + offset);
+        });
+        for_offsets<true>(nest.summed, nest.sum_dims, nest.sum_strides, [&](int64_t offset) {
+          T* target = y + first + offset;
+          store(target, load<V>(target) * behind);
+          behind = behind * load<V>(x + first + offset);
+        });
+      });
+    }
+  }
+  static void run(const KernelCall& call) { groups(call, call.groups(L)); }
+  static void whole(const KernelCall& call) { groups(call, 1); }
+};
+
+template <template <class, int> class K, class T>
+constexpr KernelSet reduce_kernels() {
+  return {.rows = K<T, 1>::run, .lanes = K<T, vector_lanes<T>>::run, .whole = K<T, 1>::whole};
+}
+
+}  // namespace
+
+extern const Kernel reduce_kernel;
+const Kernel reduce_kernel{.f32 = reduce_kernels<Reduce, float>(), .f64 = reduce_kernels<Reduce, double>()};
+
+extern const Kernel prod_others_kernel;
+const Kernel prod_others_kernel{.f32 = reduce_kernels<ProdOthers, float>(),
+                                .f64 = reduce_kernels<ProdOthers, double>()};
+
+}  // namespace fastnn::cpu
