@@ -22,6 +22,7 @@ MODULES = [
     "fastnn.losses",
     "fastnn.metrics",
     "fastnn.models",
+    "fastnn.ops",
     "fastnn.optimizers",
     "fastnn.random",
     "fastnn.regularizers",

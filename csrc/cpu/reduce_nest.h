@@ -1,5 +1,5 @@
-// The loops of reductions whose nest ops/broadcast.h describes: `a` are strides of x, `b` those of the result,
-// 0 along dims that are reduced.
+// The loops of reductions whose nest ops/broadcast.h describes: `a` are strides of x, `b` those of the
+// result, 0 along dims that are reduced.
 #pragma once
 
 #include "cpu/broadcast.h"

@@ -1,4 +1,5 @@
-// Copies a tile between layouts. f32 kernels serve every 4-byte type and bytes, f64 kernels every 8-byte type.
+// Copies a tile between layouts. f32 kernels serve every 4-byte type and bytes, f64 kernels every 8-byte
+// type.
 #include "ops/relayout.h"
 
 #include <cstring>
@@ -79,7 +80,8 @@ void relayout_tile(const KernelCall& call) {
 
 template <class T>
 void copy_whole(const KernelCall& call) {
-  std::memcpy(call.out[0].data, call.in[0].data, static_cast<size_t>(call.in[0].size * dtype_size(call.in[0].dtype)));
+  std::memcpy(call.out[0].data, call.in[0].data,
+              static_cast<size_t>(call.in[0].size * dtype_size(call.in[0].dtype)));
 }
 
 }  // namespace

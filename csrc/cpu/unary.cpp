@@ -77,9 +77,8 @@ struct Unary {
         return power(c.exponent, x, y, count);
       case Kind::clip:
         // NaN stays: it is neither above nor below.
-        return map_elements(x, y, count, [=](V v) {
-          return select(less(v, low), low, select(greater(v, high), high, v));
-        });
+        return map_elements(
+            x, y, count, [=](V v) { return select(less(v, low), low, select(greater(v, high), high, v)); });
       case Kind::inside:
         return map_elements(x, y, count, [=](V v) {
           return select(mask_and(greater_equal(v, low), less_equal(v, high)), one, zero<V>());

@@ -163,10 +163,9 @@ constexpr KernelSet choice_kernels() {
 
 }  // namespace
 
-#define FASTNN_CHOICE(name, K)                                      \
-  extern const Kernel name##_kernel;                                \
-  const Kernel name##_kernel{.f32 = choice_kernels<K, float>(),     \
-                             .f64 = choice_kernels<K, double>()};
+#define FASTNN_CHOICE(name, K)       \
+  extern const Kernel name##_kernel; \
+  const Kernel name##_kernel{.f32 = choice_kernels<K, float>(), .f64 = choice_kernels<K, double>()};
 FASTNN_CHOICE(compare, Compare)
 FASTNN_CHOICE(logical, Logical)
 FASTNN_CHOICE(where, Where)

@@ -172,6 +172,7 @@ void Planner::assign_shared() {
     tensor.space = root.space;
     tensor.offset = root.offset;
     tensor.external = root.external;
+    if (root.space == Space::store) tensor.source = root.source;  // which parameter it is
   }
 }
 

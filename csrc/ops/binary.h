@@ -2,8 +2,8 @@
 //   add, subtract, multiply, divide, maximum, minimum, power (a, b)
 //   greater, greater_equal (a, b) -> 1 or 0, without gradient
 // add, subtract, multiply, maximum and minimum take int32, too. A negative base has a power only where the
-// exponent is whole. Gradients are made of differentiable ops. Where maximum's or minimum's operands are equal, the first one
-// gets all.
+// exponent is whole. Gradients are made of differentiable ops. Where maximum's or minimum's operands are
+// equal, the first one gets all.
 #pragma once
 
 #include "ops/broadcast.h"
@@ -121,7 +121,8 @@ inline const Op power{
           if (g.wanted[1]) {
             // Where the base is 0, so is the derivative: log(1) stands for log(0).
             const TensorId base = g.add("unary", {x}, {{"kind", std::string("abs")}});
-            const TensorId nought = g.add("greater_equal", {g.add("scale_shift", {base}, {{"scale", 0.0}}), base});
+            const TensorId nought =
+                g.add("greater_equal", {g.add("scale_shift", {base}, {{"scale", 0.0}}), base});
             const TensorId safe = g.add("add", {x, nought});
             const TensorId log = g.add("unary", {safe}, {{"kind", std::string("log")}});
             const TensorId slope = g.add("multiply", {g.out[0], log});

@@ -84,8 +84,8 @@ inline const Op matmul{
         },
     .cost =
         [](const NodeInfo& n) {
-          const int64_t k = n.in[0].dims[n.in[0].dims.size() -
-                                         (n.attributes.flag("transpose_a", false) ? 2 : 1)];
+          const int64_t k =
+              n.in[0].dims[n.in[0].dims.size() - (n.attributes.flag("transpose_a", false) ? 2 : 1)];
           return Cost{2.0 * static_cast<double>(n.out[0].size() * k)};
         },
 };

@@ -50,9 +50,9 @@ inline const Op reduce{
         },
     .configure =
         [](const NodeInfo& n) {
-          return make_configuration(ReduceConfig{
-              reduce_kind("reduce", n.attributes),
-              broadcast_config(n.in[0].dims, n.in[0].dims, n.out[0].dims)});
+          return make_configuration(
+              ReduceConfig{reduce_kind("reduce", n.attributes),
+                           broadcast_config(n.in[0].dims, n.in[0].dims, n.out[0].dims)});
         },
     .gradient =
         [](GradientContext& g) {
@@ -82,9 +82,9 @@ inline const Op prod_others{
         },
     .configure =
         [](const NodeInfo& n) {
-          return make_configuration(ReduceConfig{
-              ReduceKind::prod,
-              broadcast_config(n.in[0].dims, n.in[0].dims, n.attributes.integers("shape", {}))});
+          return make_configuration(
+              ReduceConfig{ReduceKind::prod,
+                           broadcast_config(n.in[0].dims, n.in[0].dims, n.attributes.integers("shape", {}))});
         },
 };
 

@@ -1,21 +1,21 @@
-// slice(x; begin, step, size) -> out[i] = x[begin + i * step] in every per-sample dim; steps may be negative.
-// place(x; begin, step, shape, fill) -> its inverse: x put into dims `shape`, `fill` (0) elsewhere: padding.
-// Each is the other's gradient. Per sample, or on unbatched operands; any dtype.
+// slice(x; begin, stride, size) -> out[i] = x[begin + i * stride] in every per-sample dim; strides may be
+// negative. place(x; begin, stride, shape, fill) -> its inverse: x put into dims `shape`, `fill` (0)
+// elsewhere: padding. Each is the other's gradient. Per sample, or on unbatched operands; any dtype.
 #pragma once
 
 #include "ops/strided.h"
 
 namespace fastnn::ops {
 
-/// Attributes begin and step, checked against the sliced dims and the slice's.
+/// Attributes begin and stride, checked against the sliced dims and the slice's.
 inline void check_slice(const InferContext& c, const Shape& whole, const Shape& part) {
   const Shape begin = c.attributes.integers("begin", Shape(whole.size(), 0));
-  const Shape step = c.attributes.integers("step", Shape(whole.size(), 1));
+  const Shape step = c.attributes.integers("stride", Shape(whole.size(), 1));
   bool fits = part.size() == whole.size() && begin.size() == whole.size() && step.size() == whole.size();
   for (size_t d = 0; fits && d < whole.size(); ++d) {
     const int64_t last = begin[d] + (part[d] - 1) * step[d];
-    fits = part[d] >= 1 && step[d] != 0 && std::min(begin[d], last) >= 0 &&
-           std::max(begin[d], last) < whole[d];
+    fits =
+        part[d] >= 1 && step[d] != 0 && std::min(begin[d], last) >= 0 && std::max(begin[d], last) < whole[d];
   }
   if (!fits) {
     throw_value(c.node, ": a slice of shape ", shape_text(part), " beginning at ", shape_text(begin),
@@ -28,7 +28,7 @@ inline void check_slice(const InferContext& c, const Shape& whole, const Shape& 
 inline StridedConfig slice_config(const std::string& node, const Attributes& attributes, const Shape& whole,
                                   const Shape& part, bool reads) {
   const Shape begin = attributes.integers("begin", Shape(whole.size(), 0));
-  const Shape step = attributes.integers("step", Shape(whole.size(), 1));
+  const Shape step = attributes.integers("stride", Shape(whole.size(), 1));
   Shape stepped = contiguous_strides(whole);
   int64_t offset = 0;
   for (size_t d = 0; d < whole.size(); ++d) {
@@ -41,10 +41,10 @@ inline StridedConfig slice_config(const std::string& node, const Attributes& att
   return c;
 }
 
-/// begin and step alone, for the inverse op.
+/// begin and stride alone, for the inverse op.
 inline Attributes slice_position(const Attributes& attributes, const Shape& whole) {
   return {{"begin", attributes.integers("begin", Shape(whole.size(), 0))},
-          {"step", attributes.integers("step", Shape(whole.size(), 1))}};
+          {"stride", attributes.integers("stride", Shape(whole.size(), 1))}};
 }
 
 inline const Op slice{

@@ -1,4 +1,5 @@
-// Copies between strided views of one shape: what slices, padding and gathers by constant strides are made of.
+// Copies between strided views of one shape: what slices, padding and gathers by constant strides are made
+// of.
 #pragma once
 
 #include <algorithm>

@@ -34,8 +34,8 @@ enum class UnaryKind : int32_t {
 };
 
 inline constexpr std::array<std::string_view, static_cast<size_t>(UnaryKind::count)> kUnaryNames{
-    "exp",    "log",        "log1p", "expm1", "sqrt",  "rsqrt", "abs",  "sign",  "sin", "cos", "erf",
-    "square", "reciprocal", "floor", "ceil",  "round", "power", "clip", "inside"};
+    "exp", "log",    "log1p",      "expm1", "sqrt", "rsqrt", "abs",   "sign", "sin",   "cos",
+    "erf", "square", "reciprocal", "floor", "ceil", "round", "power", "clip", "inside"};
 
 struct UnaryConfig {
   UnaryKind kind;
@@ -105,8 +105,7 @@ inline TensorId unary_gradient(const GradientContext& g, const UnaryConfig& c, T
     }
     case UnaryKind::clip:
       return product(
-          g, dy,
-          g.add("unary", {x}, {{"kind", std::string("inside")}, {"low", c.low}, {"high", c.high}}));
+          g, dy, g.add("unary", {x}, {{"kind", std::string("inside")}, {"low", c.low}, {"high", c.high}}));
     case UnaryKind::sign:
     case UnaryKind::floor:
     case UnaryKind::ceil:

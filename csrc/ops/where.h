@@ -110,8 +110,8 @@ inline const Op logical{
             if (in.dtype != DType::boolean)
               throw_type(c.node, ": logical ops need bool, got ", dtype_name(in.dtype), "; compare first");
           }
-          c.out = {{DType::boolean,
-                    negation ? c.in[0].dims : broadcast_shape(c.node, c.in[0], c.in[1]), batched}};
+          c.out = {
+              {DType::boolean, negation ? c.in[0].dims : broadcast_shape(c.node, c.in[0], c.in[1]), batched}};
         },
     .configure =
         [](const NodeInfo& n) {

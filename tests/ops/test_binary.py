@@ -58,6 +58,27 @@ CASES = [
     declare(
         "maximum", [batch(5, make=away_from()), shared(make=lambda r, s: np.zeros(s))], reference.maximum
     ),
+    *(
+        declare(op, [labels(3, 5, classes=9, low=-9), labels(5, classes=9)], f, gradient=False)
+        for op, f in {
+            "add": np.add,
+            "subtract": np.subtract,
+            "multiply": np.multiply,
+            "maximum": np.maximum,
+            "minimum": np.minimum,
+        }.items()
+    ),
+    declare("power", [batch(3, 5, make=positive), batch(5)], np.power, tolerance=1e-5),
+    declare("power", [batch(3, 5, make=positive), shared(3, 1)], np.power),
+    declare("power", [shared(make=positive), batch(4)], np.power),
+    declare(
+        "power",
+        [
+            batch(7, make=away_from(0)),
+            shared(7, make=lambda r, s: r.integers(-3, 4, s), differentiable=False),
+        ],
+        np.power,
+    ),
     declare("greater", [batch(5, 3), batch(3)], reference.greater, gradient=False),
     declare("greater_equal", [batch(5, 3), shared(3)], reference.greater_equal, gradient=False),
 ]
@@ -103,3 +124,17 @@ def test_equal_operands_give_the_gradient_to_the_first(op):
     total = graph.add("sum_to", [total], {"shape": []})[0]
     found = _core.Function(graph, graph.gradients(total, tensors)).run([np.ones((3, 2), "float32")] * 2)
     np.testing.assert_array_equal(found, [np.ones((3, 2)), np.zeros((3, 2))])
+
+
+def test_powers_of_zero_and_of_negative_numbers():
+    graph = _core.Graph()
+    tensors = [graph.input("a", [8]), graph.input("b", [8])]
+    out = graph.add("power", tensors)
+    total = graph.add("sum_to", graph.add("sample_sum", out), {"shape": []})[0]
+    a = np.array([[-2, -2, -2, 0, 0, -8, np.nan, 0]], "float32")
+    b = np.array([[3, 2, -1, 0, 2, 1 / 3, 2, 3]], "float32")
+    found = _core.Function(graph, [*out, *graph.gradients(total, tensors)]).run([a, b])
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(found[0], a**b, rtol=1e-6)
+    np.testing.assert_allclose(found[1][0, [0, 1, 4, 7]], [12, -4, 0, 0])
+    np.testing.assert_array_equal(found[2][0, [4, 7]], [0, 0])

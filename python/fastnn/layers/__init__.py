@@ -75,6 +75,7 @@ from fastnn.layers.merging import (
     Subtract,
 )
 from fastnn.layers.normalization import BatchNormalization, LayerNormalization, RMSNormalization
+from fastnn.layers.operation import Operation
 from fastnn.layers.pooling import (
     AveragePooling1D,
     AveragePooling3D,
@@ -210,6 +211,7 @@ __all__ = [
     "Minimum",
     "Mish",
     "Multiply",
+    "Operation",
     "PReLU",
     "Permute",
     "RMSNormalization",

@@ -143,6 +143,11 @@ class BuildContext:
         _active.stack.pop()
 
 
+def is_building() -> bool:
+    """Whether this thread is building a graph."""
+    return bool(getattr(_active, "stack", None))
+
+
 def current(what: str) -> BuildContext:
     """Return this thread's innermost context; `what` is told if there is none."""
     stack = getattr(_active, "stack", None)

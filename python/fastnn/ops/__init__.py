@@ -1,0 +1,161 @@
+"""Functions of tensors with gradients, under NumPy's names and with its broadcasting.
+
+They work on arrays at once, inside a layer's `call`, in losses, metrics and regularizers of one's own, and
+between the layers of a functional model. Axis 0 of a batched tensor counts samples.
+
+Examples
+--------
+>>> import numpy as np, fastnn
+>>> from fastnn import ops
+>>> float(ops.sum(ops.square([1.0, 2.0])))
+5.0
+>>> class Scaled(fastnn.layers.Layer):
+...     def build(self, input_shape):
+...         self.scale = self.add_weight(input_shape[1:], "ones", name="scale")
+...     def call(self, inputs):
+...         return ops.tanh(inputs * self.scale) + 1
+>>> Scaled()(np.zeros((1, 3)))
+array([[1., 1., 1.]], dtype=float32)
+"""
+
+from fastnn.ops.elementwise import (
+    add,
+    clip,
+    divide,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    power,
+    subtract,
+)
+from fastnn.ops.functions import (
+    abs,
+    cast,
+    ceil,
+    cos,
+    erf,
+    exp,
+    expm1,
+    floor,
+    log,
+    log1p,
+    reciprocal,
+    round,
+    rsqrt,
+    sign,
+    sin,
+    sqrt,
+    square,
+    stop_gradient,
+    tanh,
+)
+from fastnn.ops.indexing import (
+    getitem,
+)
+from fastnn.ops.linear_algebra import (
+    dot,
+    matmul,
+)
+from fastnn.ops.logic import (
+    equal,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    not_equal,
+    where,
+)
+from fastnn.ops.reductions import (
+    logsumexp,
+    max,
+    mean,
+    min,
+    prod,
+    std,
+    sum,
+    var,
+)
+from fastnn.ops.shapes import (
+    broadcast_to,
+    concatenate,
+    expand_dims,
+    flip,
+    repeat,
+    reshape,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    tile,
+    transpose,
+)
+
+__all__ = [
+    "abs",
+    "add",
+    "broadcast_to",
+    "cast",
+    "ceil",
+    "clip",
+    "concatenate",
+    "cos",
+    "divide",
+    "dot",
+    "equal",
+    "erf",
+    "exp",
+    "expand_dims",
+    "expm1",
+    "flip",
+    "floor",
+    "getitem",
+    "greater",
+    "greater_equal",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "logsumexp",
+    "matmul",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "multiply",
+    "negative",
+    "not_equal",
+    "power",
+    "prod",
+    "reciprocal",
+    "repeat",
+    "reshape",
+    "round",
+    "rsqrt",
+    "sign",
+    "sin",
+    "split",
+    "sqrt",
+    "square",
+    "squeeze",
+    "stack",
+    "std",
+    "stop_gradient",
+    "subtract",
+    "sum",
+    "swapaxes",
+    "tanh",
+    "tile",
+    "transpose",
+    "var",
+    "where",
+]
