@@ -233,7 +233,10 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
         result.nonfinite_steps += !std::isfinite(loss);
         for (size_t i = 0; i < result.accumulators.size(); ++i) {
           const auto* value = reinterpret_cast<const double*>(workspace.value(use.plan->fetched(1 + i)));
-          for (size_t e = 0; e < result.accumulators[i].size(); ++e) result.accumulators[i][e] += value[e];
+          const double times = i < spec_.means ? static_cast<double>(run.samples) : 1.0;
+          for (size_t e = 0; e < result.accumulators[i].size(); ++e) {
+            result.accumulators[i][e] += times * value[e];
+          }
         }
         result.samples += run.samples;
         result.steps = step + 1;
