@@ -10,7 +10,7 @@ namespace {
 // Tile memory should stay in the second-level cache; most processors that people own have 1 MiB or more a
 // core. A constant, so that the tile (and with it the order of sums) does not depend on the machine.
 constexpr int64_t kTileBudget = 768 * 1024;
-constexpr int64_t kLargestTile = 64;
+constexpr int64_t kLargestTile = 256;
 constexpr int64_t kMostShards = 16;
 
 struct Interval {

@@ -178,8 +178,10 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
   if (args.max_steps > 0) steps = std::min(steps, args.max_steps);
 
   std::vector<int64_t> shuffled;
-  if (args.shuffle && args.order == nullptr) shuffled = shuffled_rows(args.samples, args.seed, args.epoch);
-  const int64_t* order = args.order != nullptr ? args.order : args.shuffle ? shuffled.data() : nullptr;
+  // One batch of all rows needs no shuffling: it is the same set in any order.
+  const bool shuffles = args.shuffle && args.order == nullptr && args.samples > batch_size;
+  if (shuffles) shuffled = shuffled_rows(args.samples, args.seed, args.epoch);
+  const int64_t* order = args.order != nullptr ? args.order : shuffles ? shuffled.data() : nullptr;
 
   Prepared& use = planned(batch_size);
   const int threads = useful_threads(use.plan->flops(batch_size), true);
