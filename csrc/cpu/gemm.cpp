@@ -271,8 +271,8 @@ void pack_a(const Gemm<T>& g, const Block<T>& block, std::int64_t first, std::in
 template <class T>
 void run_block(const Gemm<T>& g, const Block<T>& block, const GemmFinish<T>& finish) {
   constexpr int L = vector_lanes<T>;
-  const Panels<T> panels(g.n, g.m);
-  int packed_width = 0;  // tiles have other heights for other widths
+  const Panels<T> panels(g.n, g.b_col == 1 ? g.m : max_rows);  // packed panels are no wider than max_vectors
+  int packed_width = 0;                                        // tiles have other heights for other widths
   for (std::int64_t p = 0; p < panels.count; ++p) {
     const std::int64_t first = panels.begin(p) * L;
     const int vectors = static_cast<int>(panels.begin(p + 1) - panels.begin(p));
@@ -326,8 +326,8 @@ void gemm(const Gemm<T>& g, std::byte* scratch, GemmFinish<T> finish) {
     block.packed_b = reinterpret_cast<T*>(scratch);
     if (packs_a(g)) block.packed_a = block.packed_b + packed_b_size(g);
   }
-  // k is cut only where its panel of B is read again, rows only where they are packed.
-  const bool whole = g.m <= max_rows || g.inner * g.outer <= block_k<T>;
+  // k is cut only where its panel of B is packed or read again, rows only where they are packed.
+  const bool whole = (g.m <= max_rows && g.b_col == 1) || g.inner * g.outer <= block_k<T>;
   const std::int64_t inner = whole ? g.inner : std::min(g.inner, block_k<T>);
   const std::int64_t outer = whole ? g.outer : inner < g.inner ? 1 : block_k<T> / g.inner;
   const std::int64_t row_blocks = block.packed_a != nullptr ? (g.m + block_m - 1) / block_m : 1;
