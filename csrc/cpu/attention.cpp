@@ -65,10 +65,10 @@ class Head {
         stream_(static_cast<uint32_t>(RandomStream::op) |
                 (config.node >= 0 ? static_cast<uint32_t>(config.node) : call.node) << 8),
         seed_(call.seed + config.seed),
-        ints_(mask.dtype == DType::i32) {
+        mask_type_(mask.dtype) {
     if (mask.data == nullptr) return;
     const int64_t first = (mask.batched ? sample * mask.size : 0) + head * config.mask_head;
-    mask_ = ints_ ? static_cast<const void*>(mask.as<int32_t>() + first) : mask.as<T>() + first;
+    mask_ = static_cast<const std::byte*>(mask.data) + first * dtype_size(mask.dtype);
   }
 
   // Keys that the query reaches.
@@ -97,20 +97,22 @@ class Head {
   Mask<V> seen(int64_t query, int64_t key) const {
     const int64_t at = query * c_.mask_query + key * c_.mask_key;
     const int64_t count = std::min<int64_t>(L, c_.keys - key);
-    if (ints_) return not_equal(mask_values(static_cast<const int32_t*>(mask_) + at, count), zero<V>());
-    return not_equal(mask_values(static_cast<const T*>(mask_) + at, count), zero<V>());
+    if (mask_type_ == DType::i32) return is_set<int32_t>(at, count);
+    return mask_type_ == DType::boolean ? is_set<uint8_t>(at, count) : is_set<T>(at, count);
   }
   template <class U>
-  V mask_values(const U* p, int64_t count) const {
-    return c_.mask_key == 0 ? broadcast<V>(static_cast<T>(*p)) : load_convert_partial<V>(p, count);
+  Mask<V> is_set(int64_t at, int64_t count) const {
+    const U* p = reinterpret_cast<const U*>(mask_) + at;
+    const V v = c_.mask_key == 0 ? broadcast<V>(static_cast<T>(*p)) : load_convert_partial<V>(p, count);
+    return not_equal(v, zero<V>());
   }
 
   const Config& c_;
   const int64_t head_;
   const uint32_t sample_, step_, stream_;
   const uint64_t seed_;
-  const void* mask_ = nullptr;
-  const bool ints_;
+  const std::byte* mask_ = nullptr;
+  const DType mask_type_;
 };
 
 // Scratch, in elements: the transposed keys (and values), then blocks.

@@ -2,9 +2,9 @@
 //   queries (None, T, H, D), keys (None, S, K, D), values (None, S, K, E), where K divides H: query head h
 //   looks at key head h / (H / K). y (None, T, H, E) = sum over s of p(t, s) values(s), where p(t, .) is the
 //   softmax over s of scale * queries(t) . keys(s); log_sum (None, T, H) is the logarithm of the softmax's
-//   denominator. mask: broadcast against (H, T, S), of the queries' type or int32; a key is seen where it is
-//   not 0. causal: query t sees the keys 0 ... t only. scale: default 1 / sqrt(D). A query that sees no key
-//   gives 0, and so do the gradients through it. dropout: part of the probabilities that is left out, the
+//   denominator. mask: broadcast against (H, T, S), of the queries' type, int32 or bool; a key is seen where
+//   it is not 0. causal: query t sees the keys 0 ... t only. scale: default 1 / sqrt(D). A query that sees no
+//   key gives 0, and so do the gradients through it. dropout: part of the probabilities that is left out, the
 //   others are divided by 1 - dropout; the pattern is drawn where it is used, from the run's seed and step,
 //   the attribute `seed`, the node, sample, head, query and key.
 // attention_grad(dy, queries, keys, values, mask?, y, log_sum) -> dqueries, dkeys, dvalues
@@ -67,8 +67,8 @@ inline void check_attention(const std::string& node, const TensorType& queries, 
                   k[0], " keys: expected (None, ", k[0], "), (None, ", q[0], ", ", k[0], ") or (None, ", q[1],
                   ", ", q[0], ", ", k[0], "), or extents of 1");
     }
-    if (mask.dtype != queries.dtype && mask.dtype != DType::i32) {
-      throw_type(node, ": mask must be of type ", dtype_name(queries.dtype), " or int32, got ",
+    if (mask.dtype != queries.dtype && mask.dtype != DType::i32 && mask.dtype != DType::boolean) {
+      throw_type(node, ": mask must be of type ", dtype_name(queries.dtype), ", int32 or bool, got ",
                  dtype_name(mask.dtype));
     }
   }

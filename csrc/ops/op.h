@@ -73,7 +73,7 @@ struct GradientContext {
   }
 };
 
-/// Arithmetic of one sample (of the whole node for unbatched ops). Bytes moved follow from the types.
+/// Arithmetic of one sample (of the whole node for unbatched ops).
 struct Cost {
   double flops = 0;
 };

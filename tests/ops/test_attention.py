@@ -64,7 +64,9 @@ WRONG = [
     Refusal(operands(3, 5, mask=mask(3, 3, 5)), r"mask \(None, 3, 3, 5\) does not fit"),
     Refusal(operands(3, 5, mask=mask(1, 2, 3, 5)), r"does not fit"),
     Refusal(
-        operands(3, 5, mask=mask(5, dtype="int64")), "mask must be of type float32 or int32", error=TypeError
+        operands(3, 5, mask=mask(5, dtype="int64")),
+        "mask must be of type float32, int32 or bool, got int64",
+        error=TypeError,
     ),
     Refusal(operands(3, 5), r"dropout must be in \[0, 1\), got 1", {"dropout": 1.0}),
     Refusal(operands(3, 5), "scale must be finite", {"scale": float("nan")}),
@@ -86,6 +88,7 @@ CASES = [
     declare(operands(4, 6, mask=mask(1, 6, dtype="float", batched=False)), causal=True),
     declare(operands(40, 70, mask=mask(40, 70)), batches=(1, 3)),
     declare(operands(4, 6, heads=4, key_heads=2, mask=mask(4, 4, 6, dtype="float"))),
+    declare(operands(4, 21, mask=mask(4, 21, dtype="bool"))),
     declare(operands(4, 6, mask=mask(2, 4, 1, make=some_rows_empty))),
     declare(operands(40, 70, mask=mask(40, 70, make=some_rows_empty)), batches=(1, 3), causal=True),
     declare(operands(5, 70, mask=mask(70, make=lambda random, shape: np.zeros(shape)))),

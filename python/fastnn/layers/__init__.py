@@ -25,6 +25,7 @@ from fastnn.layers.activation import (
     Swish,
     Tanh,
 )
+from fastnn.layers.attention import GroupedQueryAttention, MultiHeadAttention
 from fastnn.layers.base import (
     Layer,
 )
@@ -191,6 +192,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "GroupedQueryAttention",
     "HardSigmoid",
     "Input",
     "InputLayer",
@@ -210,6 +212,7 @@ __all__ = [
     "Maximum",
     "Minimum",
     "Mish",
+    "MultiHeadAttention",
     "Multiply",
     "Operation",
     "PReLU",

@@ -58,7 +58,6 @@ class Layer(Calls):
     """
 
     input_spec: InputSpec | None = None
-    _unsaved_arguments: tuple[str, ...] = ()  # of the constructor, that are no configuration
     integer_inputs = False  # whether inputs are ids (int32) and not numbers to compute with
 
     def __init__(
@@ -303,11 +302,10 @@ class Layer(Calls):
         The constructor's arguments are taken from attributes of the same names.
         """
         result: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
-        unsaved = ("activity_regularizer", *_COMMON, *_SHAPES, *self._unsaved_arguments)
         if self.activity_regularizer is not None:
             result["activity_regularizer"] = plain(self.activity_regularizer)
         for name in arguments(type(self)):
-            if name in unsaved:
+            if name in ("name", "trainable", "dtype", "activity_regularizer", *_SHAPES):
                 continue
             if not hasattr(self, name):
                 raise NotImplementedError(
@@ -319,23 +317,13 @@ class Layer(Calls):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
         """Make a layer from what `get_config` returned."""
-        values = dict(config)
-        known = arguments(cls)
-        # A class of one's own need not take what all layers have.
-        rest = {name: values.pop(name) for name in _COMMON if name in values and name not in known}
-        layer = cls(**values)
-        if isinstance(rest.get("name"), str):
-            layer.name = rest["name"]
-        if rest.get("trainable") is False:
-            layer.trainable = False
-        return layer
+        return cls(**config)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name!r} built={self.built}>"
 
 
 _SHAPES = ("input_shape", "input_dim")
-_COMMON = ("name", "trainable", "dtype")
 
 
 def arguments(cls: type) -> list[str]:
