@@ -11,15 +11,16 @@ import pytest
 def data_folder() -> Callable[[str], Path]:
     """Give a function that returns the folder of a real data set, or skips where the set is absent.
 
-    Sets lie in sub-folders of the folder that FASTNN_DATA names, or of ``../shared/data`` beside the
-    checkout.
+    Sets lie in sub-folders of the folder that the environment's FASTNN_DATA names.
     """
-    root = Path(os.environ.get("FASTNN_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    root = os.environ.get("FASTNN_DATA")
 
     def find(name: str) -> Path:
-        folder = root.expanduser() / name
+        if not root:
+            pytest.skip("needs real data: set FASTNN_DATA to the folder of data sets")
+        folder = Path(root).expanduser() / name
         if not folder.is_dir():
-            pytest.skip(f"needs real data: no folder {folder} (set FASTNN_DATA to the folder of data sets)")
+            pytest.skip(f"needs real data: no folder {folder}")
         return folder
 
     return find

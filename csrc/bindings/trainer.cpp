@@ -109,7 +109,7 @@ py::dict run_epoch(Trainer& trainer, const std::vector<py::array>& inputs, const
     try {
       if (PyErr_CheckSignals() != 0) throw py::error_already_set();
       if (progress.is_none()) return true;
-      const py::object answer = progress(so_far.steps, so_far.loss, arrays_of(so_far));
+      const py::object answer = progress(so_far.steps, so_far.loss, arrays_of(so_far), so_far.samples);
       return answer.is_none() || answer.cast<bool>();
     } catch (py::error_already_set& error) {
       raised = error.value();
@@ -164,8 +164,9 @@ void bind_trainer(py::module_& module) {
                        const std::vector<std::optional<TensorId>>& gradients,
                        const std::vector<std::pair<TensorId, TensorId>>& assignments,
                        std::shared_ptr<Optimizer> optimizer, std::shared_ptr<Graph> constraint_graph,
-                       const std::vector<std::pair<TensorId, TensorId>>& constraints) {
+                       const std::vector<std::pair<TensorId, TensorId>>& constraints, size_t means) {
              TrainerSpec spec;
+             spec.means = means;
              spec.graph = std::move(graph);
              spec.loss = loss;
              spec.accumulators = std::move(accumulators);
@@ -180,7 +181,7 @@ void bind_trainer(py::module_& module) {
            py::arg("gradients") = std::vector<std::optional<TensorId>>{},
            py::arg("assignments") = std::vector<std::pair<TensorId, TensorId>>{},
            py::arg("optimizer") = nullptr, py::arg("constraint_graph") = nullptr,
-           py::arg("constraints") = std::vector<std::pair<TensorId, TensorId>>{})
+           py::arg("constraints") = std::vector<std::pair<TensorId, TensorId>>{}, py::arg("means") = 0)
       .def("run_epoch", &run_epoch, py::arg("inputs"), py::arg("options"),
            "Runs one epoch over arrays with one row a sample; returns a dict with loss, accumulators, steps, "
            "samples, "

@@ -66,6 +66,7 @@ struct KernelCall {
   int64_t first = 0;             ///< tile: index in the batch of its first sample (a multiple of lanes)
   int64_t count = 0;             ///< tile: samples in it; whole: samples in the batch
   int64_t batch = 0;             ///< samples in the batch
+  int64_t capacity = 0;          ///< samples that the plan is made for: what `units` was asked with
   int64_t unit_begin = 0;        ///< whole: units of work to do, [unit_begin, unit_end)
   int64_t unit_end = 0;
   uint64_t seed = 0;  ///< random key of this run
@@ -101,8 +102,8 @@ using SizeFn = int64_t (*)(const KernelQuery&);
 /// tile's
 ///              share to the accumulators in `out` (see Kernel::lane_accumulators).
 /// whole        runs after a barrier over all samples (or over unbatched operands alone), split in units of
-/// work;
-///              a unit's result must not depend on how the units are shared out.
+///              work; a unit's result must not depend on how the units are shared out. Per-sample ops offer
+///              it for unbatched operands; with `Kernel::team`, for batches, too.
 struct KernelSet {
   KernelFn rows = nullptr;
   KernelFn lanes = nullptr;
@@ -116,8 +117,11 @@ struct Kernel {
   SizeFn scratch = nullptr;        ///< bytes of scratch of a tile kernel
   SizeFn whole_scratch = nullptr;  ///< bytes of scratch of a whole kernel, for each thread
   SizeFn units = nullptr;          ///< units of work of a whole kernel; null: one
-  uint32_t rows_inputs = 0;        ///< bit i: the lanes kernel wants input i in rows
-  uint32_t rows_outputs = 0;       ///< bit i: the lanes kernel writes output i in rows
+  /// Per-sample ops: the whole kernel serves batches, too, with all threads at one op (rows layout). The
+  /// planner takes it where the unbatched operands are too large to be read anew for every tile.
+  bool team = false;
+  uint32_t rows_inputs = 0;     ///< bit i: the lanes kernel wants input i in rows
+  uint32_t rows_outputs = 0;    ///< bit i: the lanes kernel writes output i in rows
   uint32_t whole_rows_inputs =
       0;  ///< bit i: the whole kernel wants input i in rows (other inputs: any layout)
   bool lane_accumulators =

@@ -2,6 +2,8 @@
 // full vector rate and weights need no packing. Rows: see gemm.h.
 #include "ops/dense.h"
 
+#include <algorithm>
+
 #include "cpu/activation.h"
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
@@ -245,8 +247,108 @@ int64_t dense_grad_kernel_scratch(const KernelQuery& query) {
       query, [&]<class T>(const Config& c) { return kernel_gradient_product<T>(c, c.in, query.samples); });
 }
 
-// ---- Whole: the kernel's gradient over the full batch
-// ------------------------------------------------------
+// ---- Whole: all threads at one product, in blocks of its rows and columns ---------------------------------
+
+struct ProductBlocks {
+  int64_t rows, columns;  // of a block
+  int64_t across;         // blocks beside each other
+
+  // Blocks large enough to use each packed panel often, and enough of them for many threads.
+  ProductBlocks(int64_t m, int64_t n) : rows(std::min<int64_t>(m, 512)), columns(256) {
+    constexpr int64_t kEnough = 16;
+    const auto count = [&] { return ((m + rows - 1) / rows) * ((n + columns - 1) / columns); };
+    while (columns > 64 && count() < kEnough) columns /= 2;
+    while (rows > 32 && count() < kEnough) rows = (rows + 1) / 2;
+    across = (n + columns - 1) / columns;
+  }
+  int64_t count(int64_t m) const { return (m + rows - 1) / rows * across; }
+  // The part of a product that is unit `u`; m and n are 0 where there is nothing to do.
+  template <class T>
+  Gemm<T> part(Gemm<T> g, int64_t u) const {
+    const int64_t row = u / across * rows, column = u % across * columns;
+    g.a += row * g.a_row;
+    g.b += column * g.b_col;
+    g.c += row * g.c_row + column;
+    if (g.bias != nullptr) g.bias += column;
+    g.m = std::max<int64_t>(0, std::min(rows, g.m - row));
+    g.n = std::min(columns, g.n - column);
+    return g;
+  }
+};
+
+template <class T>
+ProductBlocks blocks_of(const Gemm<T>& g) {
+  return {g.m, g.n};
+}
+
+template <class T>
+struct FinishRows {
+  static void apply(const void* context, T* c, int64_t c_row, int64_t rows, int64_t columns) {
+    const auto& activation = *static_cast<const ops::ActivationConfig*>(context);
+    for (int64_t r = 0; r < rows; ++r) apply_activation(activation, c + r * c_row, columns);
+  }
+};
+
+template <class T>
+void dense_whole(const KernelCall& call) {
+  const auto& c = call.configuration<Config>();
+  const ProductBlocks blocks = blocks_of(forward_product<T>(c, call.capacity));
+  Gemm<T> g = forward_product<T>(c, call.count);
+  g.a = call.in[0].as<T>();
+  g.b = call.in[1].as<T>();
+  g.c = call.out[0].as<T>();
+  g.bias = c.has_bias ? call.in[2].as<T>() : nullptr;
+  GemmFinish<T> finish;
+  if (c.activation.kind != ops::ActivationKind::linear) finish = {FinishRows<T>::apply, &c.activation};
+  for (int64_t u = call.unit_begin; u < call.unit_end; ++u) gemm(blocks.part(g, u), call.scratch, finish);
+}
+
+// The kernel is transposed where the product packs it.
+template <class T>
+Gemm<T> whole_input_gradient(const Config& c, int64_t samples) {
+  Gemm<T> g = input_gradient_product<T>(c, samples);
+  g.b_row = 1;
+  g.b_col = c.out;
+  return g;
+}
+
+template <class T>
+void dense_grad_input_whole(const KernelCall& call) {
+  const auto& c = call.configuration<Config>();
+  const ProductBlocks blocks = blocks_of(whole_input_gradient<T>(c, call.capacity));
+  Gemm<T> g = whole_input_gradient<T>(c, call.count);
+  g.a = call.in[0].as<T>();
+  g.b = call.in[1].as<T>();
+  g.c = call.out[0].as<T>();
+  for (int64_t u = call.unit_begin; u < call.unit_end; ++u) gemm(blocks.part(g, u), call.scratch);
+}
+
+template <class Product>
+int64_t product_units(const KernelQuery& query, Product product) {
+  const Gemm<float> g = product(*static_cast<const Config*>(query.config));
+  return blocks_of(g).count(g.m);
+}
+int64_t dense_units(const KernelQuery& query) {
+  return product_units(query, [&](const Config& c) { return forward_product<float>(c, query.samples); });
+}
+int64_t dense_grad_input_units(const KernelQuery& query) {
+  return product_units(query,
+                       [&](const Config& c) { return input_gradient_product<float>(c, query.samples); });
+}
+int64_t dense_whole_scratch(const KernelQuery& query) {
+  return product_scratch(query, [&]<class T>(const Config& c) {
+    const Gemm<T> g = forward_product<T>(c, query.samples);
+    return blocks_of(g).part(g, 0);
+  });
+}
+int64_t dense_grad_input_whole_scratch(const KernelQuery& query) {
+  return product_scratch(query, [&]<class T>(const Config& c) {
+    const Gemm<T> g = whole_input_gradient<T>(c, query.samples);
+    return blocks_of(g).part(g, 0);
+  });
+}
+
+// ---- Whole: the kernel's gradient over the full batch -----------------------------------------------------
 
 constexpr int64_t kUnitRows = 24;  // of the kernel's gradient
 
@@ -304,22 +406,35 @@ void dense_grad_kernel_whole(const KernelCall& call) {
 }  // namespace
 
 extern const Kernel dense_kernel;
-const Kernel dense_kernel{
-    .f32 = {.rows = dense_rows<float>, .lanes = Dense<float, vector_lanes<float>>::run},
-    .f64 = {.rows = dense_rows<double>, .lanes = Dense<double, vector_lanes<double>>::run},
-    .scratch = dense_scratch};
+const Kernel dense_kernel{.f32 = {.rows = dense_rows<float>,
+                                  .lanes = Dense<float, vector_lanes<float>>::run,
+                                  .whole = dense_whole<float>},
+                          .f64 = {.rows = dense_rows<double>,
+                                  .lanes = Dense<double, vector_lanes<double>>::run,
+                                  .whole = dense_whole<double>},
+                          .scratch = dense_scratch,
+                          .whole_scratch = dense_whole_scratch,
+                          .units = dense_units,
+                          .team = true,
+                          .whole_rows_inputs = 0b1};
 
 extern const Kernel dense_grad_input_kernel;
-const Kernel dense_grad_input_kernel{
-    .f32 = {.rows = dense_grad_input_rows<float>, .lanes = DenseGradInput<float, vector_lanes<float>>::run},
-    .f64 = {.rows = dense_grad_input_rows<double>,
-            .lanes = DenseGradInput<double, vector_lanes<double>>::run},
-    .scratch = dense_grad_input_scratch,
-    .pack_input = 1,
-    .pack_elements = pack_elements,
-    .pack_f32 = pack_transposed<float>,
-    .pack_f64 = pack_transposed<double>,
-    .pack_units = pack_units};
+const Kernel dense_grad_input_kernel{.f32 = {.rows = dense_grad_input_rows<float>,
+                                             .lanes = DenseGradInput<float, vector_lanes<float>>::run,
+                                             .whole = dense_grad_input_whole<float>},
+                                     .f64 = {.rows = dense_grad_input_rows<double>,
+                                             .lanes = DenseGradInput<double, vector_lanes<double>>::run,
+                                             .whole = dense_grad_input_whole<double>},
+                                     .scratch = dense_grad_input_scratch,
+                                     .whole_scratch = dense_grad_input_whole_scratch,
+                                     .units = dense_grad_input_units,
+                                     .team = true,
+                                     .whole_rows_inputs = 0b1,
+                                     .pack_input = 1,
+                                     .pack_elements = pack_elements,
+                                     .pack_f32 = pack_transposed<float>,
+                                     .pack_f64 = pack_transposed<double>,
+                                     .pack_units = pack_units};
 
 extern const Kernel dense_grad_kernel_kernel;
 const Kernel dense_grad_kernel_kernel{

@@ -174,6 +174,7 @@ constexpr std::int64_t block_m = block_a_bytes / block_k_bytes;
 template <class T>
 bool packs_b(const Gemm<T>& g) {
   constexpr std::int64_t size = sizeof(T);
+  if (g.b_col != 1) return true;
   const bool aliased = g.b_row * size % aliased_bytes == 0 && max_vectors * vector_bytes <= 128;
   return g.m >= (aliased ? pack_rows_aliased : pack_rows) && g.n * g.inner * g.outer * size >= pack_b_bytes;
 }
@@ -204,11 +205,40 @@ struct Block {
   T* packed_b;
 };
 
+// The same where B's columns are contiguous: squares of it are transposed on the way.
+template <class T>
+void pack_transposed_b(const Gemm<T>& g, const Block<T>& block, std::int64_t first, std::int64_t columns,
+                       T* dst) {
+  constexpr int L = vector_lanes<T>;
+  const std::int64_t width = (columns + L - 1) / L * L;
+  for (std::int64_t o = 0; o < block.outer; ++o, dst += block.inner * width) {
+    const T* b = block.b + o * g.b_outer + first * g.b_col;
+    for (std::int64_t j = 0; j < columns; j += L) {
+      const int height = static_cast<int>(std::min<std::int64_t>(L, columns - j));
+      for (std::int64_t i = 0; i < block.inner; i += L) {
+        const int depth = static_cast<int>(std::min<std::int64_t>(L, block.inner - i));
+        const T* s = b + j * g.b_col + i;
+        T* d = dst + i * width + j;
+        if (height == L && depth == L) {
+          transpose<T, L>(s, g.b_col, d, width);
+        } else {
+          for (int k = 0; k < depth; ++k) store(d + k * width, zero<Vec<T, L>>());
+          transpose_partial<T, L>(s, g.b_col, height, depth, d, width);
+        }
+      }
+    }
+  }
+}
+
 // Copies columns of B to k rows of `vectors` whole vectors, filled up with zeros.
 template <class T>
 void pack_b(const Gemm<T>& g, const Block<T>& block, std::int64_t first, std::int64_t columns, T* dst) {
   constexpr int L = vector_lanes<T>;
   using V = Vec<T, L>;
+  if (g.b_col != 1) {
+    pack_transposed_b(g, block, first, columns, dst);
+    return;
+  }
   for (std::int64_t o = 0; o < block.outer; ++o) {
     const T* b = block.b + o * g.b_outer + first;
     for (std::int64_t i = 0; i < block.inner; ++i, b += g.b_row) {
@@ -241,8 +271,8 @@ void pack_a(const Gemm<T>& g, const Block<T>& block, std::int64_t first, std::in
 template <class T>
 void run_block(const Gemm<T>& g, const Block<T>& block, const GemmFinish<T>& finish) {
   constexpr int L = vector_lanes<T>;
-  const Panels<T> panels(g.n, g.m);
-  int packed_width = 0;  // tiles have other heights for other widths
+  const Panels<T> panels(g.n, g.b_col == 1 ? g.m : max_rows);  // packed panels are no wider than max_vectors
+  int packed_width = 0;                                        // tiles have other heights for other widths
   for (std::int64_t p = 0; p < panels.count; ++p) {
     const std::int64_t first = panels.begin(p) * L;
     const int vectors = static_cast<int>(panels.begin(p + 1) - panels.begin(p));
@@ -250,7 +280,7 @@ void run_block(const Gemm<T>& g, const Block<T>& block, const GemmFinish<T>& fin
     Tile<T> t;
     t.inner = block.inner, t.outer = block.outer;
     t.a_row = g.a_row, t.a_col = g.a_col, t.a_outer = g.a_outer;
-    t.b = block.b + first, t.b_row = g.b_row, t.b_outer = g.b_outer;
+    t.b = block.b + first * g.b_col, t.b_row = g.b_row, t.b_outer = g.b_outer;
     t.c_row = g.c_row;
     t.bias = g.bias != nullptr ? g.bias + first : nullptr;
     t.last = columns - (vectors - 1) * L;
@@ -296,8 +326,8 @@ void gemm(const Gemm<T>& g, std::byte* scratch, GemmFinish<T> finish) {
     block.packed_b = reinterpret_cast<T*>(scratch);
     if (packs_a(g)) block.packed_a = block.packed_b + packed_b_size(g);
   }
-  // k is cut only where its panel of B is read again, rows only where they are packed.
-  const bool whole = g.m <= max_rows || g.inner * g.outer <= block_k<T>;
+  // k is cut only where its panel of B is packed or read again, rows only where they are packed.
+  const bool whole = (g.m <= max_rows && g.b_col == 1) || g.inner * g.outer <= block_k<T>;
   const std::int64_t inner = whole ? g.inner : std::min(g.inner, block_k<T>);
   const std::int64_t outer = whole ? g.outer : inner < g.inner ? 1 : block_k<T> / g.inner;
   const std::int64_t row_blocks = block.packed_a != nullptr ? (g.m + block_m - 1) / block_m : 1;

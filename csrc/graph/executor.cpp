@@ -184,6 +184,7 @@ void Workspace::fill_call(KernelCall& call, const Step& step, size_t index, cons
   call.config = step.configuration.get();
   call.scratch = mine.memory.data() + align_up(plan_->tile_bytes());
   call.batch = args.samples;
+  call.capacity = plan_->request().capacity;
   call.seed = args.seed;
   call.step = args.step;
   call.node = static_cast<uint32_t>(step.node);

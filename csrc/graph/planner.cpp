@@ -119,7 +119,7 @@ bool Planner::needs_prologue() const {
     }
     const Kernel& kernel = kernel_of(node);
     if (node.op->kind == OpKind::per_sample && lanes_[n] == 1 && kernel.pack_input >= 0 &&
-        is_parameter(node.in[static_cast<size_t>(kernel.pack_input)])) {
+        !use_team_kernel(node, kernel) && is_parameter(node.in[static_cast<size_t>(kernel.pack_input)])) {
       return true;
     }
   }
@@ -148,6 +148,8 @@ void Planner::emit() {
       } else {
         emit_partial(index);
       }
+    } else if (use_team_kernel(node, kernel_of(node))) {
+      emit_whole(index);
     } else {
       emit_tile(index);
     }
@@ -407,6 +409,18 @@ bool Planner::use_whole_kernel(const Node& node, const Kernel& kernel) const {
   int64_t elements = 0;
   for (TensorId id : node.out) elements += graph_.type(id).size();
   return elements > 2048;
+}
+
+// Parameters that outgrow the second-level cache would be read anew from farther away for every tile.
+bool Planner::use_team_kernel(const Node& node, const Kernel& kernel) const {
+  constexpr int64_t kLargeOperands = 1 << 20;
+  if (!kernel.team || kernel.set(working_type(graph_, node)).whole == nullptr) return false;
+  int64_t bytes = 0;
+  for (TensorId id : node.in) {
+    if (id == kNoTensor || graph_.type(id).batched) continue;
+    bytes += graph_.type(id).size() * dtype_size(graph_.type(id).dtype);
+  }
+  return bytes >= kLargeOperands;
 }
 
 void Planner::emit_whole(int32_t node_index) {

@@ -32,6 +32,7 @@ class Planner {
   int32_t earliest_slot(const Step& step, bool tile_step) const;
   bool use_whole_kernel(const Node& node, const Kernel& kernel) const;
   bool is_parameter(TensorId tensor) const;
+  bool use_team_kernel(const Node& node, const Kernel& kernel) const;
   bool needs_prologue() const;
   int64_t query_size(SizeFn function, const Step& step, int64_t samples, int32_t lanes) const;
 

@@ -10,7 +10,7 @@ namespace {
 // Tile memory should stay in the second-level cache; most processors that people own have 1 MiB or more a
 // core. A constant, so that the tile (and with it the order of sums) does not depend on the machine.
 constexpr int64_t kTileBudget = 768 * 1024;
-constexpr int64_t kLargestTile = 64;
+constexpr int64_t kLargestTile = 256;
 constexpr int64_t kMostShards = 16;
 
 struct Interval {
@@ -152,14 +152,22 @@ void Planner::assign_shared() {
       if (other.kind == StepKind::combine && other.node == step.node) other.accumulator = step.accumulator;
     }
   }
+  std::vector<int32_t> last_slot(plan_.tensors_.size(), -1);  // a later step may run in an earlier slot
+  for (const Step& step : plan_.steps_) {
+    for (int32_t id : step.in) {
+      if (id < 0) continue;
+      const int32_t alias = plan_.tensors_[static_cast<size_t>(id)].alias_of;
+      int32_t& last = last_slot[static_cast<size_t>(alias >= 0 ? alias : id)];
+      last = std::max(last, step.slot);
+    }
+  }
   std::vector<Interval> intervals;
   const int64_t capacity = (plan_.request_.capacity + plan_.tile_ - 1) / plan_.tile_ * plan_.tile_;
-  for (PlanTensor& tensor : plan_.tensors_) {
+  for (size_t t = 0; t < plan_.tensors_.size(); ++t) {
+    PlanTensor& tensor = plan_.tensors_[t];
     if (tensor.space != Space::batch) continue;
-    const int64_t end =
-        tensor.last_use >= 0 ? plan_.steps_[static_cast<size_t>(tensor.last_use)].slot : tensor.slot;
-    intervals.push_back(
-        {capacity * tensor.bytes_per_sample() + kAlignment, tensor.slot, end, &tensor.offset});
+    intervals.push_back({capacity * tensor.bytes_per_sample() + kAlignment, tensor.slot,
+                         std::max(tensor.slot, last_slot[t]), &tensor.offset});
   }
   const int64_t batch_bytes = pack_intervals(intervals);
   for (PlanTensor& tensor : plan_.tensors_) {

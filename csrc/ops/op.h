@@ -73,7 +73,7 @@ struct GradientContext {
   }
 };
 
-/// Arithmetic of one sample (of the whole node for unbatched ops).
+/// Arithmetic of one sample (of the whole node for unbatched ops). Bytes moved follow from the types.
 struct Cost {
   double flops = 0;
 };

@@ -178,8 +178,10 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
   if (args.max_steps > 0) steps = std::min(steps, args.max_steps);
 
   std::vector<int64_t> shuffled;
-  if (args.shuffle && args.order == nullptr) shuffled = shuffled_rows(args.samples, args.seed, args.epoch);
-  const int64_t* order = args.order != nullptr ? args.order : args.shuffle ? shuffled.data() : nullptr;
+  // One batch of all rows needs no shuffling: it is the same set in any order.
+  const bool shuffles = args.shuffle && args.order == nullptr && args.samples > batch_size;
+  if (shuffles) shuffled = shuffled_rows(args.samples, args.seed, args.epoch);
+  const int64_t* order = args.order != nullptr ? args.order : shuffles ? shuffled.data() : nullptr;
 
   Prepared& use = planned(batch_size);
   const int threads = useful_threads(use.plan->flops(batch_size), true);
@@ -233,7 +235,10 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
         result.nonfinite_steps += !std::isfinite(loss);
         for (size_t i = 0; i < result.accumulators.size(); ++i) {
           const auto* value = reinterpret_cast<const double*>(workspace.value(use.plan->fetched(1 + i)));
-          for (size_t e = 0; e < result.accumulators[i].size(); ++e) result.accumulators[i][e] += value[e];
+          const double times = i < spec_.means ? static_cast<double>(run.samples) : 1.0;
+          for (size_t e = 0; e < result.accumulators[i].size(); ++e) {
+            result.accumulators[i][e] += times * value[e];
+          }
         }
         result.samples += run.samples;
         result.steps = step + 1;

@@ -20,7 +20,8 @@ struct TrainerSpec {
   std::shared_ptr<const Graph> graph;
   TensorId loss = kNoTensor;           ///< unbatched float64 scalar
   std::vector<TensorId> accumulators;  ///< unbatched float64 tensors, added up over the steps (metrics)
-  std::vector<TensorId> gradients;     ///< one for each of the optimizer's parameters; kNoTensor: zero
+  size_t means = 0;  ///< the first so many accumulators are means of a batch: each counts once a sample
+  std::vector<TensorId> gradients;  ///< one for each of the optimizer's parameters; kNoTensor: zero
   std::vector<std::pair<TensorId, TensorId>> assignments;  ///< (state, its new value), done at a step's end
   std::shared_ptr<Optimizer> optimizer;
   /// Weight constraints: (parameter, constrained value), both tensors of `constraint_graph`, applied after

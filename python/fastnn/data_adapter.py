@@ -155,7 +155,7 @@ def match_shape(array: Array, shape: Sequence[int | None], label: str, name: str
     ----------
     array : numpy.ndarray
     shape : tuple
-        Begins with None.
+        Begins with None; other extents that are None may be any.
     label, name : str
         The model or layer, and what the array is to it.
 
@@ -176,17 +176,25 @@ def match_shape(array: Array, shape: Sequence[int | None], label: str, name: str
     (5, 28, 28, 1)
     """
     rows, wanted = array.shape[1:], tuple(shape[1:])
-    if rows == wanted:
+    if _fits(rows, wanted):
         return array
-    if (*rows, 1) == wanted:
+    if wanted[-1:] == (1,) and _fits((*rows, 1), wanted):
         return array[..., None]
-    if rows == (*wanted, 1):
+    if rows[-1:] == (1,) and _fits(rows[:-1], wanted):
         return array[..., 0]
     cure = _shape_cure(array.shape, wanted)
     raise ValueError(f"{label}: expected {name} of shape {(None, *wanted)}, got {array.shape}.{cure}")
 
 
+def _fits(rows: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(rows) == len(wanted) and all(
+        extent is None or extent == found for found, extent in zip(rows, wanted, strict=True)
+    )
+
+
 def _shape_cure(got: tuple[int, ...], wanted: tuple[Any, ...]) -> str:
+    if None in wanted:
+        return ""
     if got == wanted:
         return " A single sample needs the dimension of samples, too: x[None]."
     if len(wanted) == 1 and len(got) > 2 and int(np.prod(got[1:])) == wanted[0]:

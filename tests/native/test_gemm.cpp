@@ -146,6 +146,31 @@ void test_splits() {
   CHECK(std::memcmp(whole.data(), parts.data(), whole.size() * sizeof(T)) == 0, "split");
 }
 
+// B given as its transpose has the same products; scratch is exactly what was asked for.
+template <class T>
+void test_transposed_b() {
+  for (std::int64_t m : {1, 2, 5, 14, 15, 40, 131}) {
+    for (std::int64_t n : {1, 7, 16, 33, 65, 130, 257}) {
+      for (std::int64_t k : {1, 5, 16, 37, 300, 1030}) {
+        const std::vector<T> a = random_values<T>(m * k), b = random_values<T>(k * n);
+        std::vector<T> transposed(n * k), c(m * n), expected(m * n);
+        for (std::int64_t i = 0; i < k; ++i) {
+          for (std::int64_t j = 0; j < n; ++j) transposed[j * k + i] = b[i * n + j];
+        }
+        fc::Gemm<T> g;
+        g.m = m, g.n = n, g.inner = k, g.a = a.data(), g.a_row = k, g.c_row = n;
+        g.b = b.data(), g.b_row = n, g.c = expected.data();
+        reference(g, false);
+        g.b = transposed.data(), g.b_row = 1, g.b_col = k, g.c = c.data();
+        const AlignedBytes memory(fc::gemm_scratch(g));
+        fc::gemm(g, memory.data);
+        CHECK(std::memcmp(c.data(), expected.data(), c.size() * sizeof(T)) == 0, "m=%ld n=%ld k=%ld", long(m),
+              long(n), long(k));
+      }
+    }
+  }
+}
+
 template <class T>
 void test_transpose() {
   for (std::int64_t rows : {1, 3, 16, 37, 64}) {
@@ -201,6 +226,8 @@ int main(int argc, char**) {
   test_sweep<double>();
   test_splits<float>();
   test_splits<double>();
+  test_transposed_b<float>();
+  test_transposed_b<double>();
   test_transpose<float>();
   test_transpose<double>();
   std::printf("gemm: %d-byte vectors, %d failures\n", fc::vector_bytes, checks::failures);

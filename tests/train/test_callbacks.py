@@ -314,6 +314,21 @@ def test_terminate_on_nan(capsys):
     assert "batch 3" in capsys.readouterr().out
 
 
+def test_terminate_on_nan_can_raise():
+    import fastnn
+
+    guard = TerminateOnNaN(raise_error=True)
+    with pytest.raises(RuntimeError, match="loss is inf"):
+        run([guard], [{"loss": 1.0}, {"loss": math.inf}])
+    assert guard.terminated
+    model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.full((4, 2), np.nan), np.zeros((4, 1))
+    model.fit(x, y, verbose=0, callbacks=[TerminateOnNaN()])
+    with pytest.raises(fastnn.errors.NonFiniteLossError, match="epoch 1, step 1"):
+        model.fit(x, y, verbose=0, callbacks=[guard])
+
+
 # Learning rates -------------------------------------------------------------------------------------
 
 
@@ -481,14 +496,16 @@ def test_backup_options(tmp_path):
     model, _ = run([backup], losses(1), batches=5)
     assert len(model.saved) == 2
     with pytest.raises(ValueError, match="save_freq"):
-        BackupAndRestore(tmp_path, save_freq=-1)
+        BackupAndRestore(tmp_path, -1, True, delete_checkpoint=False)
     with pytest.raises(ValueError, match="backup_dir"):
         BackupAndRestore("")
 
 
 def test_tensorboard_writes_events(tmp_path):
     pytest.importorskip("tensorboardX")
-    board = TensorBoard(tmp_path, histogram_freq=1, update_freq=2, write_steps_per_second=True)
+    board = TensorBoard(
+        tmp_path, 1, False, False, write_steps_per_second=True, update_freq=2, profile_batch=0
+    )
     assert CallbackList(board).needs_batches
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tensorboardX's own
@@ -506,6 +523,10 @@ def test_tensorboard_without_tensorboardx_or_with_bad_arguments(monkeypatch, tmp
 
     with pytest.raises(ValueError, match="update_freq"):
         TensorBoard(tmp_path, update_freq="step")
+    for unsupported in ({"write_images": True}, {"profile_batch": (2, 4)}, {"embeddings_freq": 1}):
+        (name,) = unsupported
+        with pytest.raises(ValueError, match=f"TensorBoard: {name}=.* is not supported"):
+            TensorBoard(tmp_path, **unsupported)
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(ImportError, match=r"pip install 'fastnn\[tensorboard\]'"):
         TensorBoard(tmp_path)

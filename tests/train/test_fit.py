@@ -238,7 +238,7 @@ def test_how_long_predict_takes_has_no_say_in_its_batches(monkeypatch, samples):
             made[0].add(capacity)
             return run(self, arrays, capacity)
 
-        monkeypatch.setattr("fastnn.models.base.time.perf_counter", lambda now=now: next(now))
+        monkeypatch.setattr("fastnn.models.prediction.time.perf_counter", lambda now=now: next(now))
         with monkeypatch.context() as patched:
             patched.setattr(fastnn.Sequential, "_run", watched)
             made[1] = model.predict(X[:samples], batch_size=16, verbose=0)

@@ -101,7 +101,7 @@ def test_prediction_and_gradients(make):
         dx, gradients = model.vjp(x.astype("float32"), np.ones_like(predicted))
         scores = model.evaluate(x, np.tile(LABELS, 3), verbose=0)
         found.append([predicted, dx, *gradients, *model.get_weights(), np.asarray(scores)])
-    assert_worth_four(model._prediction_function()[0].flops(256), False)
+    assert_worth_four(model._prediction_function([x])[0].flops(256), False)
     for other in found[1:]:
         for got, expected in zip(other, found[0], strict=True):
             assert np.array_equal(got, expected)
@@ -112,7 +112,7 @@ def test_prediction_from_many_threads_of_python():
     model = network(convolutional)
     x = np.tile(IMAGES, (3, 1, 1, 1))
     expected = model.predict(x, batch_size=256, verbose=0)
-    assert_worth_four(model._prediction_function()[0].flops(256), False)
+    assert_worth_four(model._prediction_function([x])[0].flops(256), False)
     wrong = []
 
     def work():

@@ -176,6 +176,8 @@ class BackupAndRestore(Callback):
     save_freq : "epoch" or int, default "epoch"
         Back up after each epoch, or after every so many batches. After an interruption in the
         middle of an epoch that epoch is run again from its beginning, with the weights of the backup.
+    double_checkpoint : bool, default False
+        Accepted, as Keras has it, and without effect: a backup is replaced whole or not at all.
     delete_checkpoint : bool, default True
         Remove the backup when `fit` ends normally.
 
@@ -196,6 +198,7 @@ class BackupAndRestore(Callback):
         self,
         backup_dir: str | os.PathLike[str],
         save_freq: str | int = "epoch",
+        double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:
         super().__init__()
@@ -203,6 +206,7 @@ class BackupAndRestore(Callback):
         if not self.backup_dir:
             raise ValueError("BackupAndRestore: backup_dir must name a folder, got an empty string")
         self.save_freq = _check_freq("BackupAndRestore", save_freq)
+        self.double_checkpoint = bool(double_checkpoint)
         self.delete_checkpoint = bool(delete_checkpoint)
         self.restored_epoch: int | None = None
         self._batches = 0

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastnn.callbacks.base import Callback, Logs
 from fastnn.callbacks.monitor import Monitor, check_count, check_number
+from fastnn.errors import NonFiniteLossError
 from fastnn.progress import say
 
 
@@ -119,6 +120,11 @@ class TerminateOnNaN(Callback):
     Without it such a loss raises an error. The loss is looked at in every step, before anything
     is updated, so the weights are those of the last good step.
 
+    Parameters
+    ----------
+    raise_error : bool, default False
+        Raise `NonFiniteLossError`, a RuntimeError, as `fit` does without this callback.
+
     Attributes
     ----------
     terminated : bool
@@ -132,8 +138,9 @@ class TerminateOnNaN(Callback):
     False
     """
 
-    def __init__(self) -> None:
+    def __init__(self, raise_error: bool = False) -> None:
         super().__init__()
+        self.raise_error = bool(raise_error)
         self.terminated = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -144,6 +151,8 @@ class TerminateOnNaN(Callback):
         """Stop; returning True tells `fit` that the loss needs no error."""
         self.terminated = True
         self.model.stop_training = True
+        if self.raise_error:
+            return False
         say(
             "Non-finite loss" + (f" in batch {batch}" if batch is not None else "") + ", terminating training"
         )
@@ -163,5 +172,11 @@ class TerminateOnNaN(Callback):
 
     def _look(self, batch: int | None, logs: Logs | None) -> None:
         loss = (logs or {}).get("loss")
-        if loss is not None and not math.isfinite(float(loss)) and not self.terminated:
-            self.on_nonfinite_loss(batch)
+        if (
+            loss is not None
+            and not math.isfinite(float(loss))
+            and not self.terminated
+            and not self.on_nonfinite_loss(batch)
+        ):
+            where = "" if batch is None else f" in batch {batch}"
+            raise NonFiniteLossError(f"TerminateOnNaN: the loss is {float(loss)}{where}")

@@ -24,13 +24,25 @@ class TensorBoard(Callback):
         Folder of the event files; give each run its own.
     histogram_freq : int, default 0
         Write histograms of all weights every so many epochs; 0 writes none.
+    write_graph : bool, default True
+        Accepted, as Keras has it; there is no graph to write (`Model.summary` shows the layers).
+    write_images : bool, default False
+        Only False: weights are shown by their histograms alone.
     write_steps_per_second : bool, default False
         Also write the training steps per second of each epoch.
     update_freq : "epoch", "batch" or int, default "epoch"
         Also write training metrics after every batch, or every so many batches.
+    profile_batch : int, default 0
+        Only 0: `Model.profile` and ``FASTNN_PROFILE=1`` tell where the time goes.
+    embeddings_freq : int, default 0
+        Only 0: embeddings are not written.
+    embeddings_metadata : None
+        Only None.
 
     Raises
     ------
+    ValueError
+        If an argument is out of range, or asks for what is not written.
     ImportError
         If tensorboardX is not installed.
 
@@ -44,10 +56,24 @@ class TensorBoard(Callback):
         self,
         log_dir: str | os.PathLike[str] = "logs",
         histogram_freq: int = 0,
+        write_graph: bool = True,
+        write_images: bool = False,
         write_steps_per_second: bool = False,
         update_freq: str | int = "epoch",
+        profile_batch: int | tuple[int, int] = 0,
+        embeddings_freq: int = 0,
+        embeddings_metadata: None = None,
     ) -> None:
         super().__init__()
+        for name, value, cure in (
+            ("write_images", write_images, "histogram_freq writes the weights' histograms"),
+            ("profile_batch", profile_batch, "model.profile() shows where the time goes"),
+            ("embeddings_freq", embeddings_freq, "histogram_freq writes the weights' histograms"),
+            ("embeddings_metadata", embeddings_metadata, "leave it None"),
+        ):
+            if value:
+                raise ValueError(f"TensorBoard: {name}={value!r} is not supported; {cure}")
+        self.write_graph = bool(write_graph)
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = check_count("TensorBoard", "histogram_freq", histogram_freq)
         self.write_steps_per_second = bool(write_steps_per_second)

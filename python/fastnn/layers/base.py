@@ -58,6 +58,7 @@ class Layer(Calls):
     """
 
     input_spec: InputSpec | None = None
+    _unsaved_arguments: tuple[str, ...] = ()  # of the constructor, that are no configuration
     integer_inputs = False  # whether inputs are ids (int32) and not numbers to compute with
 
     def __init__(
@@ -302,10 +303,11 @@ class Layer(Calls):
         The constructor's arguments are taken from attributes of the same names.
         """
         result: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        unsaved = ("activity_regularizer", *_COMMON, *_SHAPES, *self._unsaved_arguments)
         if self.activity_regularizer is not None:
             result["activity_regularizer"] = plain(self.activity_regularizer)
         for name in arguments(type(self)):
-            if name in ("name", "trainable", "dtype", "activity_regularizer", *_SHAPES):
+            if name in unsaved:
                 continue
             if not hasattr(self, name):
                 raise NotImplementedError(
@@ -317,13 +319,23 @@ class Layer(Calls):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
         """Make a layer from what `get_config` returned."""
-        return cls(**config)
+        values = dict(config)
+        known = arguments(cls)
+        # A class of one's own need not take what all layers have.
+        rest = {name: values.pop(name) for name in _COMMON if name in values and name not in known}
+        layer = cls(**values)
+        if isinstance(rest.get("name"), str):
+            layer.name = rest["name"]
+        if rest.get("trainable") is False:
+            layer.trainable = False
+        return layer
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name!r} built={self.built}>"
 
 
 _SHAPES = ("input_shape", "input_dim")
+_COMMON = ("name", "trainable", "dtype")
 
 
 def arguments(cls: type) -> list[str]:

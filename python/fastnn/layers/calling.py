@@ -105,7 +105,7 @@ class Calls:
         if not self.built:
             with self._lock:
                 if not self.built:
-                    self.build(shapes)
+                    self._build_for(shapes)
             self._check(shapes)
         for leaf in leaves(inputs):
             if leaf is not None and leaf.dtype in ("float32", "float64") and leaf.dtype != self.dtype:
@@ -131,6 +131,9 @@ class Calls:
             context.leave()
             context.training = outer
         return outputs
+
+    def _build_for(self, shapes: Any) -> None:
+        self.build(shapes)
 
     def add_loss(self, loss: Tensor) -> None:
         """Add to the loss that training minimises; to be called in `call`.
@@ -180,7 +183,7 @@ class Calls:
         if not self.built:
             try:
                 with self._lock:
-                    self.build(shapes)
+                    self._build_for(shapes)
             except TypeError as error:  # None in arithmetic
                 raise ValueError(
                     f"{self.label}: needs dimensions that are not given (input shape {shapes}): {error}"

@@ -1,44 +1,43 @@
-"""What all models share: tracing, prediction, summary."""
+"""What all models share: structure, configuration, files."""
 
 from __future__ import annotations
 
-import itertools
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
-from fastnn import _core, data_adapter
+from fastnn import _core
 from fastnn._names import nearest
-from fastnn.callbacks import CallbackList
 from fastnn.layers._arguments import positive
 from fastnn.layers.base import Layer
-from fastnn.layers.context import BuildContext
 from fastnn.layers.weight import Weight
 from fastnn.models.differentiable import Differentiable
+from fastnn.models.endpoints import Endpoints
+from fastnn.models.network import Network
+from fastnn.models.prediction import Predicting
 from fastnn.models.training import Trainable
-from fastnn.progress import make_progress
-from fastnn.tensor import Shape
+from fastnn.tensor import Tensor
 
 if TYPE_CHECKING:
     from fastnn.models.profiling import Profile
 
 Array = npt.NDArray[Any]
-Runs = Iterator[tuple[Callable[[], list[Array]], int]]
-
-_LARGEST_BATCH = 4096
-_SMALL_BATCH = 32  # rows that `predict` computes in one go, without looking at the keyboard
-_LARGEST_TENSOR = 2**24  # elements in a tensor of a batch whose size was not asked for
-_LONGEST_RUN = 0.1  # seconds between looks at the keyboard and the progress bar
 
 
-class Model(Trainable, Differentiable, Layer):
-    """Base of all models: a layer that can be traced into a graph by itself.
+class Model(Trainable, Predicting, Differentiable, Endpoints):
+    """A layer that can be trained and used by itself.
+
+    There are three ways to make one: `Sequential`; ``Model(inputs, outputs)``, all that leads from some
+    tensors, which `Input` made, to others, which calls of layers returned; and a subclass with layers as
+    attributes and a `call` that uses them. `call` runs when a graph is made, once for each combination of
+    shapes and types, not for each batch.
 
     Parameters
     ----------
+    inputs, outputs : Tensor, or list, tuple or dict of them, optional
+        `fit` and `predict` take and return data in the same form; lists of data may be given as dicts by the
+        names of the inputs.
     name : str, optional
     **kwargs
         Those of `Layer`.
@@ -48,18 +47,79 @@ class Model(Trainable, Differentiable, Layer):
     structure_version : int
         Grows whenever layers come or go, so that what was made of the old structure can be thrown away.
 
+    Raises
+    ------
+    TypeError
+        If inputs or outputs are no tensors, or an input is used as two types.
+    ValueError
+        If outputs depend on what is no input, an input reaches no output, there is a cycle, or two layers
+        have one name.
+
     Examples
     --------
-    >>> import fastnn
-    >>> issubclass(fastnn.Sequential, fastnn.Model)
-    True
+    >>> import numpy as np, fastnn
+    >>> from fastnn import layers
+    >>> left, right = fastnn.Input((4,), name="left"), fastnn.Input((4,), name="right")
+    >>> shared = layers.Dense(3, "tanh")
+    >>> model = fastnn.Model([left, right], {"left": shared(left), "right": shared(right)})
+    >>> made = model.predict({"left": np.zeros((2, 4)), "right": np.ones((2, 4))}, verbose=0)
+    >>> {name: value.shape for name, value in made.items()}
+    {'left': (2, 3), 'right': (2, 3)}
+
+    >>> class Classifier(fastnn.Model):
+    ...     def __init__(self, units, **kwargs):
+    ...         super().__init__(**kwargs)
+    ...         self.units = units
+    ...         self.hidden = layers.Dense(units, "relu")
+    ...         self.head = layers.Dense(2, "softmax")
+    ...     def call(self, inputs):
+    ...         return self.head(self.hidden(inputs))
+    >>> Classifier(8).predict(np.zeros((5, 3)), verbose=0).shape
+    (5, 2)
     """
 
-    def __init__(self, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any
+    ) -> None:
+        trainable = bool(kwargs.pop("trainable", True))
         super().__init__(name=name, **kwargs)
-        self.structure_version = 0
-        self._prediction: tuple[int, _core.Function, int] | None = None
+        if (inputs is None) != (outputs is None):
+            raise TypeError(
+                f"{self.label}: give both inputs and outputs, or neither (a subclass with a `call`)"
+            )
+        self._predictions: dict[Any, tuple[_core.Function, int]] = {}
         self._ready: tuple[int, tuple[int, ...], Callable[..., list[Array]]] | None = None
+        if inputs is not None:
+            self._set_network(Network(self.label, inputs, outputs))
+        self._trainable = trainable
+        if not trainable and inputs is not None:
+            self.trainable = False
+
+    def add_loss(self, loss: Tensor) -> None:
+        """Add to the loss that training minimises.
+
+        Parameters
+        ----------
+        loss : Tensor
+            Within `call`, as `Layer.add_loss`. For a model of inputs and outputs: a tensor without a graph,
+            computed from the inputs by layers; its mean is added.
+
+        Examples
+        --------
+        >>> import numpy as np, fastnn
+        >>> x = fastnn.Input((2,))
+        >>> code = fastnn.layers.Dense(1, use_bias=False, kernel_initializer="ones")(x)
+        >>> model = fastnn.Model(x, code)
+        >>> model.add_loss(code)
+        >>> model.compile("sgd")
+        >>> model.evaluate(np.ones((4, 2)), verbose=0)
+        2.0
+        """
+        if self._network is None or loss.graph is not None:
+            super().add_loss(loss)
+            return
+        losses = [*self._network.losses, loss]
+        self._set_network(Network(self.label, self._network.inputs, self._network.outputs, losses))
 
     # Structure -----------------------------------------------------------------------------------
 
@@ -90,27 +150,19 @@ class Model(Trainable, Differentiable, Layer):
             f"{self.label}: no layer named {name!r}{nearest(str(name), [x.name for x in layers])}"
         )
 
-    def input_shapes(self) -> list[Shape]:
-        """Return the shapes of the inputs, each beginning with None; the model must be built."""
-        raise NotImplementedError
-
-    def layer_output_shapes(self) -> list[Shape | None]:
+    def layer_output_shapes(self) -> list[Any]:
         """Return each layer's output shape; None where it is not known."""
+        if self._network is not None:
+            shapes = self._network.output_shapes()
+            return [shapes[id(layer)] for layer in self.layers]
         return [None] * len(self.layers)
 
-    def trace(self, training: bool = False) -> BuildContext:
-        """Make a graph of the model.
-
-        Parameters
-        ----------
-        training : bool, default False
-
-        Returns
-        -------
-        BuildContext
-            With graph, inputs, outputs, weights, updates and penalties.
-        """
-        raise NotImplementedError
+    def _sublayers(self) -> list[Layer]:
+        own = super()._sublayers()
+        if self._network is None:
+            return own
+        first = self._network.layers
+        return [*first, *(layer for layer in own if not any(layer is other for other in first))]
 
     def summary(
         self,
@@ -179,6 +231,33 @@ class Model(Trainable, Differentiable, Layer):
         size = positive(self.label, "batch_size", batch_size)
         return profile_model(self, x, y, size, positive(self.label, "epochs", epochs), training)
 
+    # Configuration -------------------------------------------------------------------------------
+
+    _unsaved_arguments = ("inputs", "outputs")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the model's architecture as plain values; of a subclass, its constructor's arguments."""
+        if type(self) is not Model:
+            return super().get_config()
+        if self._network is None:
+            raise NotImplementedError(f"{self.label}: has no inputs and outputs, and so no configuration")
+        return {"name": self.name, "trainable": self._trainable, **self._network.get_config()}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """Make a model, with fresh weights, from what `get_config` returned."""
+        if cls is not Model:
+            return super().from_config(config)
+        missing = [key for key in ("layers", "calls", "inputs", "outputs") if key not in config]
+        if missing:
+            raise ValueError(f"Model: the configuration has no '{missing[0]}'")
+        inputs, outputs, losses = Network.tensors_from_config(config)
+        model = Model(inputs, outputs, name=config.get("name"))
+        for loss in losses:
+            model.add_loss(loss)
+        model._trainable = bool(config.get("trainable", True))
+        return model
+
     # Files ---------------------------------------------------------------------------------------
 
     def named_weights(self) -> dict[str, Weight]:
@@ -233,178 +312,3 @@ class Model(Trainable, Differentiable, Layer):
         from fastnn.models.copying import pack, unpack
 
         return unpack, pack(self)
-
-    # Prediction ----------------------------------------------------------------------------------
-
-    def _input_arrays(self, x: Any) -> list[Array]:
-        """Arrays for the model's inputs, checked; builds the model if that is still to be done."""
-        array = data_adapter.as_rows(x, f"{self.label}: x")
-        if not self.built:
-            with self._lock:
-                if not self.built:
-                    self.build((None, *array.shape[1:]) if array.ndim > 1 else (None, 1))
-        (shape,) = self.input_shapes()
-        return [data_adapter.match_shape(array, shape, self.label, "x")]
-
-    def _prediction_function(self) -> tuple[_core.Function, int]:
-        """Return the function and a batch size that suits it."""
-        with self._lock:
-            if self._prediction is None or self._prediction[0] != self.structure_version:
-                context = self.trace(training=False)
-                function = _core.Function(context.graph, [t.id for t in context.outputs])
-                batch = min(max(_LARGEST_TENSOR // context.largest, 32), _LARGEST_BATCH)
-                self._prediction = (self.structure_version, function, batch)
-            return self._prediction[1:]
-
-    def _run(self, arrays: list[Array], capacity: int | None = None) -> list[Array]:
-        """Return the outputs for all rows, by the plan for batches of `capacity`."""
-        function, suited = self._prediction_function()
-        return function.run(arrays, capacity or min(suited, _rounded(len(arrays[0]))))
-
-    def predict_on_batch(self, x: Any) -> Any:
-        """Return the outputs for one batch, computed at once.
-
-        Parameters
-        ----------
-        x : array_like
-
-        Returns
-        -------
-        numpy.ndarray
-        """
-        ready = self._ready
-        if ready is not None and self._is_ready(x):
-            return _single(ready[2]([x], _rounded(len(x))))
-        arrays = self._input_arrays(x)
-        result = _single(self._run(arrays))
-        if len(arrays) == 1:
-            self._ready = (self.structure_version, arrays[0].shape[1:], self._prediction_function()[0].run)
-        return result
-
-    def _is_ready(self, x: Any) -> bool:
-        """Whether nothing of a small batch is to be converted or checked."""
-        ready = self._ready
-        return (
-            ready is not None
-            and type(x) is np.ndarray
-            and x.shape[1:] == ready[1]
-            and 0 < len(x) <= _SMALL_BATCH
-            and x.dtype in data_adapter.READ
-            and x.flags.carray
-            and x.size > 0
-            and ready[0] == self.structure_version
-        )
-
-    def predict(
-        self,
-        x: Any,
-        batch_size: int | None = None,
-        verbose: int | str = "auto",
-        steps: int | None = None,
-        callbacks: Any = None,
-    ) -> Any:
-        """Return the outputs for all samples.
-
-        Parameters
-        ----------
-        x : array_like or iterable of batches
-            What `fit` takes; targets in the batches of an iterable are left aside.
-        batch_size : int, optional
-            Samples that are computed together; the default suits most models. The result does not depend
-            on it but for rounding.
-        verbose : {0, 1, 2, "auto"}, default "auto"
-            1 shows a progress bar, 2 a line, 0 nothing.
-        steps : int, optional
-            Number of batches after which to stop.
-        callbacks : list of Callback, optional
-
-        Returns
-        -------
-        numpy.ndarray
-            With a row a sample.
-
-        Raises
-        ------
-        ValueError
-            If the data are empty or do not fit the model.
-        TypeError
-            If they are not numbers.
-        """
-        batch_size = None if batch_size is None else positive(self.label, "batch_size", batch_size)
-        steps = None if steps is None else positive(self.label, "steps", steps)
-        if verbose == 0 and callbacks is None and steps is None and batch_size is None and self._is_ready(x):
-            return self.predict_on_batch(x)
-        hooks = CallbackList(callbacks, model=self)
-        if data_adapter.is_batches(x):
-            if batch_size is not None:
-                raise ValueError(
-                    f"{self.label}: batch_size must not be given where x is an iterable of batches"
-                )
-            total = steps if steps is not None else _length(x)
-            runs = self._runs_over_batches(x, steps)
-        else:
-            arrays = self._input_arrays(x)
-            size = batch_size or self._prediction_function()[1]
-            if steps is not None:
-                arrays = [a[: steps * size] for a in arrays]
-            total = -(-len(arrays[0]) // size)
-            runs = self._runs_over_arrays(arrays, size, hooks.needs_predict_batches)
-        hooks.set_params({"steps": total, "verbose": verbose})
-        parts: list[list[Array]] = []
-        done = 0
-        with make_progress(verbose, steps=total) as progress:
-            progress.begin_epoch(0)
-            hooks.on_predict_begin()
-            for run, count in runs:
-                if hooks.needs_predict_batches:
-                    hooks.on_predict_batch_begin(done)
-                parts.append(run())
-                if hooks.needs_predict_batches:
-                    hooks.on_predict_batch_end(done, {"outputs": _single(parts[-1])})
-                done += count
-                progress.update(done)
-            if not parts:
-                raise ValueError(f"{self.label}: x gave no batches")
-            progress.end_epoch({}, steps=done)
-        hooks.on_predict_end()
-        return _single(
-            [column[0] if len(column) == 1 else np.concatenate(column) for column in zip(*parts, strict=True)]
-        )
-
-    def _runs_over_arrays(self, arrays: list[Array], size: int, single: bool) -> Runs:
-        """Yield runs over ever more batches at once, as long as they take next to no time.
-
-        Only the number of calls depends on the time, never the batches nor the plan that computes them.
-        """
-        first, count, samples = 0, 1, len(arrays[0])
-        capacity = min(size, _rounded(samples))
-        while first < samples:
-            last = min(first + count * size, samples)
-            rows = [a[first:last] for a in arrays]
-            began = time.perf_counter()
-            yield (lambda rows=rows: self._run(rows, capacity)), -(-(last - first) // size)  # type: ignore[misc]
-            took = time.perf_counter() - began
-            if not single and took < _LONGEST_RUN / 2:
-                count *= 4 if took < _LONGEST_RUN / 8 else 2
-            first = last
-
-    def _runs_over_batches(self, x: Any, steps: int | None) -> Runs:
-        for batch in itertools.islice(data_adapter.iterate_batches(x), steps):
-            arrays = self._input_arrays(data_adapter.split_batch(batch, f"{self.label}: x")[0])
-            yield (lambda arrays=arrays: self._run(arrays)), 1  # type: ignore[misc]
-
-
-def _rounded(samples: int) -> int:
-    """Capacity of the plan for so many rows: few plans serve, though the number of rows varies."""
-    return 1 << (samples - 1).bit_length()
-
-
-def _single(values: list[Array]) -> Any:
-    return values[0] if len(values) == 1 else values
-
-
-def _length(x: Any) -> int | None:
-    try:
-        return len(x)
-    except TypeError:
-        return None

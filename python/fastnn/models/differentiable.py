@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from fastnn import _core, data_adapter
 from fastnn.layers.weight import Weight
+from fastnn.models.structure import distribute
 from fastnn.tensor import graph_input
 
 Array = npt.NDArray[Any]
@@ -37,8 +38,7 @@ class Differentiable:
 
         Returns
         -------
-        ndarray
-            Or a list of arrays if the model has several outputs.
+        ndarray, or a structure of them like the model's outputs
 
         Examples
         --------
@@ -48,9 +48,9 @@ class Differentiable:
         (4, 2)
         """
         arrays = self._input_arrays(x)  # type: ignore[attr-defined]
-        function = self._held_function(("forward", training), lambda: self._forward_function(training))[0]
-        made = function.run(arrays, seed=self._random_key(), step=step)
-        return made[0] if len(made) == 1 else made
+        key = ("forward", training, self._shapes_key(arrays))  # type: ignore[attr-defined]
+        function = self._held_function(key, lambda: self._forward_function(training, arrays))[0]
+        return self._pack(function.run(arrays, seed=self._random_key(), step=step))  # type: ignore[attr-defined]
 
     def vjp(
         self, x: Any, output_gradients: Any, training: bool = True, step: int = 0
@@ -71,6 +71,7 @@ class Differentiable:
         Returns
         -------
         input_gradients : ndarray or list of ndarray
+            None for inputs of integers, which have no gradient.
         weight_gradients : list of ndarray
             In the order of `trainable_weights`, summed over the batch; zeros where a weight has no effect.
 
@@ -88,10 +89,9 @@ class Differentiable:
         ((4, 3), [(3, 2), (2,)])
         """
         arrays = self._input_arrays(x)  # type: ignore[attr-defined]
-        shapes = self.output_shapes()  # type: ignore[attr-defined]
-        given = list(output_gradients) if len(shapes) > 1 else [output_gradients]
-        if len(given) != len(shapes):
-            raise ValueError(f"vjp: expected {len(shapes)} output gradients, got {len(given)}")
+        shapes = [(None, *dims) for dims in self._output_dims(arrays)]  # type: ignore[attr-defined]
+        names = self.output_names  # type: ignore[attr-defined]
+        given = distribute("vjp", "output_gradients", output_gradients, self.output, names)  # type: ignore[attr-defined]
         seeds = []
         for item, shape in zip(given, shapes, strict=True):
             array = data_adapter.as_rows(item, "vjp: output_gradients")
@@ -101,11 +101,13 @@ class Differentiable:
                 )
             seeds.append(array)
         weights: list[Weight] = list(self.trainable_weights)  # type: ignore[attr-defined]
-        key = ("vjp", training, tuple(id(weight) for weight in weights))
-        function, present, updates = self._held_function(key, lambda: self._vjp_function(training, weights))
-        made = function.run([*arrays, *seeds], seed=self._random_key(), step=step)
-        inputs = made[: len(arrays)]
-        found = iter(made[len(arrays) :])
+        shapes_key = self._shapes_key(arrays)  # type: ignore[attr-defined]
+        key = ("vjp", training, shapes_key, tuple(id(weight) for weight in weights))
+        function, floating, present, updates = self._held_function(
+            key, lambda: self._vjp_function(training, weights, arrays)
+        )
+        found = iter(function.run([*arrays, *seeds], seed=self._random_key(), step=step))
+        inputs = [next(found) if has else None for has in floating]
         gradients = [
             next(found) if there else np.zeros(weight.shape, weight.dtype)
             for weight, there in zip(weights, present, strict=True)
@@ -127,16 +129,17 @@ class Differentiable:
             held[whole] = make()
         return held[whole]
 
-    def _forward_function(self, training: bool) -> Any:
-        context = self.trace(training)  # type: ignore[attr-defined]
+    def _forward_function(self, training: bool, arrays: list[Array]) -> Any:
+        context = self.trace(training, self._inputs_like(arrays))  # type: ignore[attr-defined]
         return (_core.Function(context.graph, [tensor.id for tensor in context.outputs]),)
 
-    def _vjp_function(self, training: bool, weights: list[Weight]) -> Any:
-        context = self.trace(training)  # type: ignore[attr-defined]
+    def _vjp_function(self, training: bool, weights: list[Weight], arrays: list[Array]) -> Any:
+        context = self.trace(training, self._inputs_like(arrays))  # type: ignore[attr-defined]
         graph = context.graph
         with context:
             tensors = [context.use(weight) for weight in weights]
-        targets = [tensor.id for tensor in (*context.inputs, *tensors)]
+        differentiable = [tensor for tensor in context.inputs if tensor.dtype in ("float32", "float64")]
+        targets = [tensor.id for tensor in (*differentiable, *tensors)]
         totals: list[int | None] = [None] * len(targets)
         for position, output in enumerate(context.outputs):
             seed = graph_input(graph, output.shape, output.dtype, f"output_gradients[{position}]")
@@ -144,12 +147,13 @@ class Differentiable:
                 if found is not None:
                     before = totals[i]
                     totals[i] = found if before is None else graph.add("add", [before, found], {}, "vjp")[0]
-        inputs = len(context.inputs)
-        for i in range(inputs):
-            if totals[i] is None:
-                raise ValueError(f"vjp: input {i} does not reach the outputs")
+        inputs = len(differentiable)
+        for tensor, total in zip(differentiable, totals, strict=False):
+            if total is None:
+                raise ValueError(f"vjp: input '{tensor.name}' does not reach the outputs")
         present = [total is not None for total in totals[inputs:]]
         updates = [weight for weight, _ in context.updates] if training else []
         values = [value.id for _, value in context.updates] if training else []
         fetch = [total for total in totals if total is not None] + values
-        return _core.Function(graph, fetch), present, updates
+        floating = [any(tensor is other for other in differentiable) for tensor in context.inputs]
+        return _core.Function(graph, fetch), floating, present, updates

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastnn.data_adapter import as_rows, is_batches, iterate_batches, split_batch
+from fastnn.losses.labels import match_labels, match_weight
 from fastnn.models.loop import Data
+from fastnn.models.structure import by_name, distribute
 
 if TYPE_CHECKING:
     from fastnn.models.base import Model
+    from fastnn.models.compiled import Objectives
+
 
 _END = object()
 
@@ -89,7 +93,7 @@ class Batches:
 
     def _prepared(self, batch: Any) -> Data:
         x, y, weight = split_batch(batch, f"{self.caller}: batch")
-        if y is None:
+        if y is None and self.model._needs_labels(x):
             raise ValueError(
                 f"{self.caller}: an iterable must give (x, y) or (x, y, sample_weight) batches, "
                 "but a batch came without y"
@@ -109,62 +113,110 @@ def prepare(
     """
     if x is None:
         raise ValueError(f"{caller}: x is missing; pass arrays x and y, or an iterable of (x, y) batches")
-    if y is None:
-        if not is_batches(x):
-            raise ValueError(f"{caller}: y is missing; pass the labels or targets of the rows of x")
+    if y is None and is_batches(x):
         if sample_weight is not None:
             raise ValueError(
                 f"{caller}: with an iterable, sample weights come as (x, y, sample_weight) batches"
             )
         return Batches(model, x, class_weight, caller)
+    if y is None and model._needs_labels(x):
+        raise ValueError(f"{caller}: y is missing; pass the labels or targets of the rows of x")
     return _prepare_arrays(model, x, y, sample_weight, class_weight, caller)
 
 
 def _prepare_arrays(
-    model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Mapping[int, float] | None, caller: str
+    model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Mapping[Any, Any] | None, caller: str
 ) -> Data:
     rows = model._input_arrays(x)
     samples = int(rows[0].shape[0])
-    shapes = model.output_shapes()
-    given = list(y) if isinstance(y, (tuple, list)) and len(shapes) > 1 else [y]
-    if len(given) != len(shapes):
-        raise ValueError(f"{caller}: the model has {len(shapes)} outputs, but y has {len(given)} parts")
-    labels = []
-    for position, (item, loss, shape) in enumerate(zip(given, model.compiled.losses, shapes, strict=True)):
-        name = "y" if len(given) == 1 else f"y[{position}]"
+    objectives = model._objectives()
+    names = objectives.names
+    dims = model._output_dims(rows)
+    given: list[Any] = [None] * len(names)
+    if y is not None:
+        given = distribute(caller, "y", y, model.output, names, optional=True)
+    labels: list[npt.NDArray[Any] | None] = []
+    for position, (item, loss) in enumerate(zip(given, objectives.losses, strict=True)):
+        name = "y" if len(given) == 1 else f"y[{names[position]!r}]"
+        if not objectives.needs_labels(position):
+            labels.append(None)
+            continue
+        if item is None:
+            raise ValueError(f"{caller}: {name} is missing, but compile gave this output a loss or metrics")
         array = as_rows(item, f"{caller}: {name}")
         if array.shape[0] != samples:
             raise ValueError(
                 f"{caller}: x has {samples} rows, but {name} has {array.shape[0]}; "
                 "they must be of the same length"
             )
-        labels.append(loss.check_labels(array, [int(n) for n in shape[1:]], name))
-    weight = None
-    if sample_weight is not None:
-        weight = as_rows(sample_weight, f"{caller}: sample_weight")
-        if weight.ndim == 2 and weight.shape[1] == 1:
-            weight = weight[:, 0]
-        if weight.shape != (samples,):
-            raise ValueError(f"{caller}: sample_weight must have shape ({samples},), got {weight.shape}")
-    if class_weight is not None:
-        factors = _class_factors(labels[0], class_weight, caller)
-        weight = factors if weight is None else weight * factors
-    return Data(rows, labels, weight)
+        if loss is None:
+            labels.append(match_labels(array, dims[position], "any", caller, name))
+        else:
+            labels.append(loss.check_labels(array, dims[position], name))
+    weights = _sample_weights(sample_weight, samples, dims, model.output, names, caller)
+    tables = _class_tables(class_weight, objectives, labels, dims, caller)
+    return Data(rows, labels, weights, tables)
 
 
-def _class_factors(y: npt.NDArray[Any], class_weight: Mapping[int, float], caller: str) -> npt.NDArray[Any]:
-    """Weight of each sample's class: a table look-up."""
-    if not isinstance(class_weight, Mapping):
+def _sample_weights(
+    given: Any, samples: int, dims: list[list[int]], structure: Any, names: Sequence[str], caller: str
+) -> list[npt.NDArray[Any] | None]:
+    """Weights for each output: one array for all of them, or a list or dict."""
+    if given is None:
+        return [None] * len(names)
+    several = isinstance(given, Mapping) or (
+        isinstance(given, (list, tuple)) and len(names) > 1 and (not given or np.ndim(given[0]) > 0)
+    )
+    if isinstance(given, (list, tuple)) and len(names) > 1 and any(item is None for item in given):
+        several = True
+    parts = [given] * len(names)
+    if several:
+        parts = distribute(caller, "sample_weight", given, structure, names, optional=True)
+    result = []
+    for part, extents, name in zip(parts, dims, names, strict=True):
+        what = caller if len(names) == 1 else f"{caller}: output '{name}'"
+        result.append(match_weight(part, samples, extents[:-1], what))
+    return result
+
+
+def _class_tables(
+    given: Any, objectives: Objectives, labels: Sequence[Any], dims: list[list[int]], caller: str
+) -> list[tuple[float, ...] | None]:
+    """Weights of each output's classes, in order."""
+    names = objectives.names
+    if given is None:
+        return [None] * len(names)
+    if not isinstance(given, Mapping):
         raise TypeError(
-            f"{caller}: class_weight must be a dict from class to weight, got {type(class_weight).__name__}"
+            f"{caller}: class_weight must be a dict from class to weight, got {type(given).__name__}"
         )
-    ids = y.reshape(len(y), -1)
-    ids = ids[:, 0] if ids.shape[1] == 1 else ids.argmax(axis=1)
-    ids = ids.astype(np.int64)
-    table = np.ones(int(max(ids.max(), *class_weight, 0)) + 1, dtype=np.float32)
-    for number, factor in class_weight.items():
-        table[int(number)] = factor
-    return np.asarray(table[ids])
+    if len(names) > 1:
+        if not all(isinstance(part, Mapping) for part in given.values()):
+            raise ValueError(
+                f"{caller}: for several outputs class_weight must be a dict of dicts by output: "
+                f"{{'{names[0]}': {{0: 1.0}}}}"
+            )
+        parts = by_name(caller, "class_weight", given, names)
+    else:
+        parts = [given]
+    tables: list[tuple[float, ...] | None] = []
+    for part, extents, y, name in zip(parts, dims, labels, names, strict=True):
+        if part is None or y is None:
+            tables.append(None)
+            continue
+        classes = max(extents[-1] if extents else 1, 2)
+        table = [1.0] * classes
+        for number, factor in part.items():
+            if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
+                raise TypeError(f"{caller}: class_weight must have class indices as keys, got {number!r}")
+            if not 0 <= number < classes:
+                raise ValueError(
+                    f"{caller}: class_weight has a weight for class {number}, but output '{name}' has "
+                    f"{classes} classes"
+                )
+            table[int(number)] = float(factor)
+        tables.append(tuple(table))
+    return tables
 
 
 def split_validation(feed: Data | Batches, share: float) -> tuple[Data, Data]:

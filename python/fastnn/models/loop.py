@@ -28,15 +28,24 @@ class Data:
 
     Attributes
     ----------
-    x, y : list of ndarray
-        One for each of the model's inputs and outputs.
-    weight : ndarray or None
-        Sample weights, shape (n,).
+    x : list of ndarray
+        One for each of the model's inputs.
+    y : list of ndarray or None
+        One for each output; None where it has neither loss nor metrics.
+    weights : list of ndarray or None
+        Sample weights of each output.
+    class_weights : list of tuple or None
+        Weights of each output's classes.
     """
 
     x: list[Array]
-    y: list[Array]
-    weight: Array | None = None
+    y: list[Array | None]
+    weights: list[Array | None] = field(default_factory=list)
+    class_weights: list[tuple[float, ...] | None] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.weights = self.weights or [None] * len(self.y)
+        self.class_weights = self.class_weights or [None] * len(self.y)
 
     @property
     def samples(self) -> int:
@@ -45,12 +54,28 @@ class Data:
 
     def arrays(self) -> list[Array]:
         """All, in the order of the graph's inputs."""
-        return [*self.x, *self.y, *([] if self.weight is None else [self.weight])]
+        return [*self.x, *(a for a in (*self.y, *self.weights) if a is not None)]
 
     def part(self, first: int, last: int) -> Data:
         """Rows from `first` up to `last`, without a copy."""
-        weight = None if self.weight is None else self.weight[first:last]
-        return Data([a[first:last] for a in self.x], [a[first:last] for a in self.y], weight)
+
+        def rows(arrays: Sequence[Array | None]) -> list[Array | None]:
+            return [None if a is None else a[first:last] for a in arrays]
+
+        return Data(
+            [a[first:last] for a in self.x], rows(self.y), rows(self.weights), list(self.class_weights)
+        )
+
+    def key(self) -> tuple[Any, ...]:
+        """Return what a loop's graph depends on, apart from the inputs."""
+        return (
+            tuple(
+                None if a is None else (a.shape[1:], str(a.dtype) if a.dtype.kind in "iub" else "f")
+                for a in self.y
+            ),
+            tuple(None if a is None else a.shape[1:] for a in self.weights),
+            tuple(self.class_weights),
+        )
 
 
 @dataclass
@@ -106,46 +131,81 @@ class Loop:
     """
 
     def __init__(self, model: Model, data: Data, training: bool) -> None:
-        compiled = model.compiled
-        context: BuildContext = model.trace(training)
+        objectives = model._objectives()
+        context: BuildContext = model.trace(training, model._inputs_like(data.x))
         graph = context.graph
-        weight_id = None
-        y_ids = []
-        for position, output in enumerate(context.outputs):
-            prediction_dims = [int(n or 1) for n in output.shape[1:]]
-            dims, dtype = compiled.losses[position].label_spec(prediction_dims, output.dtype)
-            name = "y" if len(data.y) == 1 else f"y[{position}]"
-            y_ids.append(graph_input(graph, (None, *dims), dtype, name).id)
-        if data.weight is not None:
-            weight_id = graph_input(graph, (None,), context.outputs[0].dtype, "sample_weight").id
-        total = None
-        for position, (loss, y_id, output) in enumerate(
-            zip(compiled.losses, y_ids, context.outputs, strict=True)
-        ):
-            made = loss.build(
-                graph, y_id, output.id, weight_id, f"loss[{position}]" if len(y_ids) > 1 else "loss"
-            )
-            total = made if total is None else graph.add("add", [total, made], {}, "loss")[0]
-        assert total is not None
-        for penalty in context.penalties:
-            total = graph.add("add", [total, penalty.id], {}, "loss")[0]
+        several = len(objectives.names) > 1
+        y_ids: list[int | None] = []
+        for position, (output, y) in enumerate(zip(context.outputs, data.y, strict=True)):
+            y_ids.append(None)
+            if y is not None:
+                name = f"y[{objectives.names[position]}]" if several else "y"
+                dims, dtype = _label_spec(objectives.losses[position], output, y)
+                y_ids[-1] = graph_input(graph, (None, *dims), dtype, name).id
+        weight_ids: list[int | None] = []
+        for position, (output, weight) in enumerate(zip(context.outputs, data.weights, strict=True)):
+            weight_ids.append(None)
+            if weight is not None:
+                name = f"sample_weight[{objectives.names[position]}]" if several else "sample_weight"
+                weight_ids[-1] = graph_input(graph, (None, *weight.shape[1:]), output.dtype, name).id
+        for position, table in enumerate(data.class_weights):
+            y_id = y_ids[position]
+            if table is not None and y_id is not None:
+                attributes: dict[str, Any] = {"weights": list(table)}
+                ignored = getattr(objectives.losses[position], "ignore_class", None)
+                if ignored is not None:
+                    attributes["ignore_index"] = ignored
+                operands = [y_id, context.outputs[position].id, weight_ids[position]]
+                weight_ids[position] = graph.add("label_weight", operands, attributes, "class_weight")[0]
 
-        self.metrics: list[tuple[Any, int]] = []  # (metric, number of its accumulators)
-        accumulators: list[int] = []
-        for position, metrics in enumerate(compiled.metrics_for(context.outputs, data.y)):
-            for metric, weighted in metrics:
-                made_ids = metric.build(
-                    graph, y_ids[position], context.outputs[position].id, weight_id if weighted else None
-                )
-                self.metrics.append((metric, len(made_ids)))
-                accumulators.extend(made_ids)
+        total = None
+        means: list[int] = []  # each output's loss, where several have one
+        self.loss_names: list[str] = []
+        for position, (loss, y_id) in enumerate(zip(objectives.losses, y_ids, strict=True)):
+            if loss is None or y_id is None:
+                continue
+            name = f"loss[{objectives.names[position]}]" if several else "loss"
+            made = loss.build(graph, y_id, context.outputs[position].id, weight_ids[position], name)
+            means.append(made)
+            self.loss_names.append(f"{objectives.names[position]}_loss")
+            factor = objectives.factors[position]
+            if factor != 1.0:
+                made = graph.add("scale_shift", [made], {"scale": factor}, name)[0]
+            total = made if total is None else graph.add("add", [total, made], {}, "loss")[0]
+        if len(means) < 2:
+            means, self.loss_names = [], []
+        for penalty in context.penalties:
+            total = penalty.id if total is None else graph.add("add", [total, penalty.id], {}, "loss")[0]
+        if total is None:
+            raise ValueError(
+                f"{model.label}: there is nothing to minimise: compile with a loss, or use add_loss"
+            )
+
+        self.metrics: list[tuple[str, Any, int]] = []  # (name in logs, metric, number of its accumulators)
+        accumulators: list[int] = list(means)
+        taken = ["loss", *self.loss_names]
+        resolved = [
+            (position, metric, weighted)
+            for position, y in enumerate(data.y)
+            if y is not None
+            for metric, weighted in objectives.metrics_for(position, context.outputs[position], y)
+        ]
+        for position, metric, weighted in resolved:
+            y_id = y_ids[position]
+            assert y_id is not None
+            weight_id = weight_ids[position] if weighted else None
+            made_ids = metric.build(graph, y_id, context.outputs[position].id, weight_id)
+            taken.append(objectives.log_name(position, metric, weighted, taken))
+            self.metrics.append((taken[-1], metric, len(made_ids)))
+            accumulators.extend(made_ids)
 
         self.optimizer: Any = None
         self.graph = graph
         if training:
             trained = [(weight, tensor) for weight, tensor in context.weights if weight.trainable]
             gradients = graph.gradients(total, [tensor.id for _, tensor in trained])
-            self.optimizer = model.optimizer._create([weight for weight, _ in trained])
+            weights = [weight for weight, _ in trained]
+            self.optimizer = model.optimizer._create(weights, model._rate_multipliers(weights))
             updates = [(context.use(weight).id, value.id) for weight, value in context.updates]
             constraint_graph, constraints = _constraints([weight for weight, _ in trained])
             self.trainer = _core.Trainer(
@@ -157,9 +217,10 @@ class Loop:
                 self.optimizer,
                 constraint_graph,
                 constraints,
+                means=len(means),
             )
         else:
-            self.trainer = _core.Trainer(graph, total, accumulators)
+            self.trainer = _core.Trainer(graph, total, accumulators, means=len(means))
         if os.environ.get("FASTNN_PROFILE", "0") not in ("", "0"):
             self.trainer.profiling = True
 
@@ -186,7 +247,9 @@ class Loop:
         chosen = dict(options)
         if progress is not None:
             report = progress  # for the closure's type
-            chosen["progress"] = lambda steps, loss, values: report(steps, self.logs(loss, values))
+            chosen["progress"] = lambda steps, loss, values, samples: report(
+                steps, self.logs(loss, values, samples)
+            )
         made = self.trainer.run_epoch(data.arrays(), chosen)
         return Outcome(
             loss_sum=made["loss"] * made["samples"],
@@ -198,19 +261,31 @@ class Loop:
             nonfinite_steps=made["nonfinite_steps"],
         )
 
-    def logs(self, loss: float, accumulators: Sequence[Array]) -> Logs:
-        """Name the loss and every metric's result."""
+    def logs(self, loss: float, accumulators: Sequence[Array], samples: int) -> Logs:
+        """Name the losses and every metric's result."""
         logs: Logs = {"loss": float(loss)}
-        first = 0
-        for metric, count in self.metrics:
+        first = len(self.loss_names)
+        for name, value in zip(self.loss_names, accumulators[:first], strict=True):
+            logs[name] = float(value) / max(1, samples)
+        for name, metric, count in self.metrics:
             value = metric.result(list(accumulators[first : first + count]))
-            logs[metric.name] = float(value) if np.ndim(value) == 0 else np.asarray(value)
+            logs[name] = float(value) if np.ndim(value) == 0 else np.asarray(value)
             first += count
         return logs
 
     def outcome_logs(self, outcome: Outcome) -> Logs:
         """Return the logs of a whole run."""
-        return self.logs(outcome.loss_sum / max(1, outcome.samples), outcome.accumulators)
+        return self.logs(outcome.loss_sum / max(1, outcome.samples), outcome.accumulators, outcome.samples)
+
+
+def _label_spec(loss: Any, output: Any, y: Array) -> tuple[list[int], str]:
+    """Shape and type of an output's labels in the graph."""
+    dims = [int(n or 1) for n in output.shape[1:]]
+    if loss is not None:
+        found: tuple[list[int], str] = loss.label_spec(dims, output.dtype)
+        return found
+    same = list(y.shape[1:]) == dims
+    return (dims, output.dtype) if same else (dims[:-1], "int32")
 
 
 def _constraints(weights: Sequence[Weight]) -> tuple[Any, list[tuple[int, int]]]:

@@ -116,8 +116,11 @@ def _made_up(model: Any, samples: int) -> Data:
         return np.zeros(extents, dtype)
 
     x = [array(tensor.shape[1:], tensor.dtype, True) for tensor in context.inputs]
-    y = []
-    for loss, output in zip(model.compiled.losses, context.outputs, strict=True):
+    y: list[Any] = []
+    for loss, output in zip(model._objectives().losses, context.outputs, strict=True):
+        if loss is None:
+            y.append(None)
+            continue
         dims, dtype = loss.label_spec([int(n or 1) for n in output.shape[1:]], output.dtype)
         y.append(array(dims, dtype, False))
     return Data(x, y)

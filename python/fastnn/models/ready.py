@@ -21,7 +21,8 @@ def perceptron(
 ) -> Sequential:
     """One layer of units, each a weighted sum of all pixels (Rosenblatt 1958, with a smooth activation).
 
-    10 epochs of SGD at a rate of 0.1 in batches of 128 lead to 92.1 % on MNIST's test images.
+    The recipe of ``fastnn train perceptron`` (10 epochs of SGD in batches of 64, at a rate that falls from
+    0.5 along half a cosine) leads to 92.4 % on MNIST's test images (median of three seeds).
 
     Parameters
     ----------
@@ -71,7 +72,8 @@ def mlp(
 ) -> Sequential:
     """Multi-layer perceptron: fully connected hidden layers, each followed by dropout.
 
-    10 epochs of Adam at a rate of 0.001 in batches of 128 lead to 98.3 % on MNIST's test images.
+    The recipe of ``fastnn train mlp`` (10 epochs of Adam in batches of 64, at a rate that falls from 0.001
+    along half a cosine) leads to 98.5 % on MNIST's test images (median of three seeds).
 
     Parameters
     ----------
@@ -126,9 +128,9 @@ def lenet5(
     "5x5" has the paper's kernels and widths, the first convolution padded, so that images of 28 x 28 pixels
     lead to the paper's 400 features; the activation is a rectifier and the pooling takes the maximum, in
     place of the paper's tanh and trained averages, and every filter of the second convolution sees all maps.
-    "3x3" has smaller kernels and no padding: less work, nearly as good. 10 epochs of Adam in batches of 128,
-    at a rate that falls from 0.002 along a cosine, lead the first to 99.2 % on MNIST's test images (median
-    of three seeds).
+    "3x3" has smaller kernels and no padding: less work, nearly as good. The recipe of ``fastnn train lenet5``
+    (10 epochs of Adam in batches of 64, at a rate that falls from 0.002 along half a cosine) leads the first
+    to 99.2 % on MNIST's test images (median of three seeds).
 
     Parameters
     ----------

@@ -16,6 +16,7 @@ class Resumable:
 
     optimizer: Any
     on_nonfinite: str
+    learning_rate_multipliers: dict[str, float]
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Return what `compile` got, as plain values; None before `compile`."""
@@ -27,6 +28,7 @@ class Resumable:
         return {
             "optimizer": optimizers.serialize(self.optimizer),
             "on_nonfinite": self.on_nonfinite,
+            "learning_rate_multipliers": self.learning_rate_multipliers,
             **compiled.get_config(),
         }
 
@@ -37,7 +39,11 @@ class Resumable:
 
         compiled = Compiled.from_config(config)
         optimizer = optimizers.deserialize(config["optimizer"])
-        self.compile(optimizer, compiled.loss, on_nonfinite=config["on_nonfinite"])  # type: ignore[attr-defined]
+        self.compile(  # type: ignore[attr-defined]
+            optimizer,
+            on_nonfinite=config["on_nonfinite"],
+            learning_rate_multipliers=config.get("learning_rate_multipliers"),
+        )
         self.compiled_or_none = compiled
 
     def _get_training_state(self) -> tuple[dict[str, Any], dict[str, Array]]:

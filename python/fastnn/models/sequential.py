@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fastnn import data_adapter
 from fastnn.layers.base import Layer
-from fastnn.layers.context import BuildContext
 from fastnn.layers.input import InputLayer
+from fastnn.layers.nest import map_leaves
 from fastnn.layers.serialization import deserialize, serialize
 from fastnn.models.base import Model
-from fastnn.tensor import Shape, Tensor
+from fastnn.models.network import fits
+from fastnn.tensor import Tensor
 
 
 class Sequential(Model):
@@ -43,9 +45,9 @@ class Sequential(Model):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        self._input: InputLayer | None = None
+        self._input_layer: InputLayer | None = None
         self._members: list[Layer] = []
-        self._declared: list[Tensor] = []  # input and every layer's output, once the input's shape is known
+        self._declared: list[Any] = []  # input and every layer's output, once the input's shape is known
         if layers is not None:
             if isinstance(layers, (Layer, Tensor)):
                 raise TypeError(
@@ -83,9 +85,9 @@ class Sequential(Model):
         if not isinstance(layer, Layer):
             raise TypeError(f"{self.label}: expected a layer, got {layer!r}")
         if isinstance(layer, InputLayer):
-            if self._members or self._input is not None:
+            if self._members or self._input_layer is not None:
                 raise ValueError(f"{self.label}: an Input can only come first, and only once")
-            self._input = layer
+            self._input_layer = layer
             self._changed()
             return
         if any(inner is self for inner in layer._flatten_layers()):
@@ -95,10 +97,10 @@ class Sequential(Model):
                 f"{self.label}: there is already a layer named '{layer.name}'. Names must differ within a "
                 "model, and a layer cannot be added twice."
             )
-        if not self._members and self._input is None and layer._declared_input_shape is not None:
-            self._input = InputLayer(layer._declared_input_shape[1:])
-        if not self._declared and self._input is not None:
-            self._declared = [self._input.tensor()]
+        if not self._members and self._input_layer is None and layer._declared_input_shape is not None:
+            self._input_layer = InputLayer(layer._declared_input_shape[1:])
+        if not self._declared and self._input_layer is not None:
+            self._declared = [self._input_layer.tensor()]
         if self._declared:
             self._declared.append(layer(self._declared[-1]))
         self._members.append(layer)
@@ -126,6 +128,8 @@ class Sequential(Model):
         if self._members:
             self.dtype = self._members[0].dtype
         self.built = bool(self._declared) and bool(self._members)
+        self._input = self._declared[0] if self.built else None
+        self._output = self._declared[-1] if self.built else None
 
     @property
     def layers(self) -> list[Layer]:
@@ -136,9 +140,11 @@ class Sequential(Model):
         return list(self._members)
 
     @property
-    def input_dtype(self) -> str:
-        """Type that inputs are converted to: what the first layer takes."""
-        return self._members[0].input_dtype if self._members else self.dtype
+    def _fixed_inputs(self) -> bool:
+        return True
+
+    def _input_dtypes(self, inputs: Any) -> list[str | None]:
+        return self._members[0]._input_dtypes(inputs) if self._members else [self.dtype]
 
     def build(self, input_shape: Any = None) -> None:
         """Create all weights.
@@ -156,17 +162,17 @@ class Sequential(Model):
         if not self._members:
             raise ValueError(f"{self.label}: there are no layers; add some first")
         if self._declared:
-            if input_shape is not None and input_shape != self._declared[0].shape:
+            if input_shape is not None and not fits(input_shape, self._declared[0].shape):
                 raise ValueError(
                     f"{self.label}: is built for inputs of shape {self._declared[0].shape}, got {input_shape}"
                 )
             return
         if input_shape is None:
             raise ValueError(f"{self.label}: build needs an input shape, such as (None, 784)")
-        declared = [Tensor(input_shape, self.dtype, "input")]
+        declared: list[Any] = [Tensor(input_shape, self.dtype, "input")]
         for layer in self._members:
             declared.append(layer(declared[-1]))
-        self._input = InputLayer(input_shape[1:])
+        self._input_layer = InputLayer(input_shape[1:])
         self._declared = declared
         self._changed()
 
@@ -176,54 +182,27 @@ class Sequential(Model):
             inputs = layer(inputs)
         return inputs
 
+    def _learn_inputs(self, x: Any) -> None:
+        array = data_adapter.as_rows(x, f"{self.label}: x")
+        with self._lock:
+            if not self.built:
+                self.build((None, *array.shape[1:]) if array.ndim > 1 else (None, 1))
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape for an input's."""
         for layer in self._members:
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
 
-    @property
-    def input_shape(self) -> Shape:
-        """Shape of the input, beginning with None; the model must be built."""
-        self._require_built("input_shape")
-        return self._declared[0].shape
-
-    @property
-    def output_shape(self) -> Shape:
-        """Shape of the output, beginning with None; the model must be built."""
-        self._require_built("output_shape")
-        return self._declared[-1].shape
-
-    def input_shapes(self) -> list[Shape]:
-        """Return the input's shape in a list."""
-        return [self.input_shape]
-
-    def layer_output_shapes(self) -> list[Shape | None]:
+    def layer_output_shapes(self) -> list[Any]:
         """Return each layer's output shape; None where it is not known yet."""
         if not self._declared:
             return [None] * len(self._members)
-        return [tensor.shape for tensor in self._declared[1:]]
-
-    def trace(self, training: bool = False) -> BuildContext:
-        """Make a graph of the model; it must be built.
-
-        Parameters
-        ----------
-        training : bool, default False
-
-        Returns
-        -------
-        BuildContext
-        """
-        self._require_built("trace")
-        with BuildContext(training=training) as context:
-            x = context.placeholder(self._declared[0], self.input_dtype)
-            context.outputs = [self._call_in_graph(x, None)]
-        return context
+        return [map_leaves(lambda t: t.shape, tensor) for tensor in self._declared[1:]]
 
     def get_config(self) -> dict[str, Any]:
         """Return the model's architecture as plain values."""
-        members = [self._input, *self._members] if self._input is not None else self._members
+        members = [self._input_layer, *self._members] if self._input_layer is not None else self._members
         return {
             "name": self.name,
             "trainable": self._trainable,

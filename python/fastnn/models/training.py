@@ -1,4 +1,4 @@
-"""compile, fit, evaluate and their one-batch forms: the part of a model that trains."""
+"""fit and train_on_batch."""
 
 from __future__ import annotations
 
@@ -10,118 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import _core
 from fastnn.augmentation import Augmentation
 from fastnn.callbacks import CallbackList, History
 from fastnn.errors import NonFiniteLossError
 from fastnn.layers._arguments import integer, positive
+from fastnn.models.evaluation import Evaluating, batches_of, one_batch
 from fastnn.models.feeding import Batches, prepare, split_validation
 from fastnn.models.loop import Data, Logs, Loop, Outcome
-from fastnn.models.resuming import Resumable
 from fastnn.progress import make_progress
 
-_KEPT_LOOPS = 8
 
-
-class Trainable(Resumable):
-    """Mixin that gives a model `compile`, `fit`, `evaluate` and their one-batch forms."""
+class Trainable(Evaluating):
+    """Mixin that gives a model `fit` and `train_on_batch`, with `compile` and `evaluate` of its bases."""
 
     stop_training: bool = False
     history: History | None = None
-
-    # ---- compile ---------------------------------------------------------------------------------------
-
-    def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        metrics: Sequence[Any] | None = None,
-        weighted_metrics: Sequence[Any] | None = None,
-        on_nonfinite: str = "raise",
-    ) -> None:
-        """Choose optimizer, loss and metrics.
-
-        Parameters
-        ----------
-        optimizer : str or Optimizer, default "rmsprop"
-        loss : str or Loss
-        metrics, weighted_metrics : sequence of str or Metric, optional
-            ``"accuracy"`` is chosen by the shapes of output and labels. Only `weighted_metrics` see
-            sample and class weights.
-        on_nonfinite : {"raise", "warn", "ignore"}, default "raise"
-            What `fit` does when a loss is NaN or Inf: stop before the update with an error that names
-            epoch, step and the first op at fault; warn and go on; or go on.
-
-        Raises
-        ------
-        ValueError
-            If a name is not known (the message offers the nearest), or there is no loss.
-
-        Examples
-        --------
-        >>> import fastnn
-        >>> model = fastnn.models.mlp()
-        >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-        """
-        if loss is None:
-            raise ValueError("compile: a loss is needed, for example loss='sparse_categorical_crossentropy'")
-        if on_nonfinite not in ("raise", "warn", "ignore"):
-            raise ValueError(
-                f"compile: on_nonfinite must be 'raise', 'warn' or 'ignore', got {on_nonfinite!r}"
-            )
-        # Imported here, so that models that only predict load neither.
-        from fastnn import optimizers, random
-        from fastnn.models.compiled import Compiled
-
-        self.optimizer = optimizers.get(optimizer)
-        self.compiled_or_none = Compiled(loss, metrics, weighted_metrics)
-        self.on_nonfinite = on_nonfinite
-        self._loops: dict[Any, Loop] = {}
-        self._training_seed = random.next_seed()
-        self._steps_run = 0
-        self._epochs_run = 0
-
-    @property
-    def compiled(self) -> Any:
-        """Losses and metrics; RuntimeError before `compile`."""
-        self._check_compiled()
-        return self.compiled_or_none
-
-    def _check_compiled(self) -> None:
-        if getattr(self, "compiled_or_none", None) is None:
-            raise RuntimeError(
-                f"model '{self.name}' is not compiled: call model.compile(optimizer, loss) first"  # type: ignore[attr-defined]
-            )
-
-    def output_shapes(self) -> list[Any]:
-        """Shapes of the outputs, each beginning with None; the model must be built."""
-        held = getattr(self, "_output_shapes", None)
-        if held is None or held[0] != self.structure_version:  # type: ignore[attr-defined]
-            shapes = [tensor.shape for tensor in self.trace(False).outputs]  # type: ignore[attr-defined]
-            self._output_shapes = held = (self.structure_version, shapes)  # type: ignore[attr-defined]
-        return list(held[1])
-
-    def _loop(self, data: Data, training: bool) -> Loop:
-        trainable = tuple(weight.trainable for weight in self.weights) if training else ()  # type: ignore[attr-defined]
-        key = (
-            training,
-            tuple((a.shape[1:], str(a.dtype) if a.dtype.kind in "iub" else "f") for a in data.y),
-            self.structure_version,  # type: ignore[attr-defined]
-            data.weight is not None,
-            trainable,
-        )
-        found = self._loops.pop(key, None)
-        if found is None:
-            found = Loop(self, data, training)  # type: ignore[arg-type]
-        self._loops[key] = found  # most recently used last
-        if len(self._loops) > _KEPT_LOOPS:
-            self._loops.pop(next(iter(self._loops)))
-        return found
-
-    @property
-    def epochs_run(self) -> int:
-        """Epochs that the model has been trained since `compile`, over all calls of `fit`."""
-        return int(getattr(self, "_epochs_run", 0))
 
     # ---- fit -------------------------------------------------------------------------------------------
 
@@ -150,11 +53,12 @@ class Trainable(Resumable):
 
         Parameters
         ----------
-        x : array-like or iterable of batches
-            Inputs, one row a sample; or an iterable of ``(x, y)`` or ``(x, y, sample_weight)`` batches.
-            Arrays are read where they lie, whatever their dtype.
-        y : array-like, optional
-            Labels or targets; None with an iterable.
+        x : array-like, list or dict of them, or iterable of batches
+            Inputs, one row a sample, for several inputs in a list or a dict by name; or an iterable of
+            ``(x, y)`` or ``(x, y, sample_weight)`` batches. Arrays are read where they lie, whatever their
+            dtype.
+        y : array-like, list or dict of them, optional
+            Labels or targets, of several outputs in a list or a dict by name; None with an iterable.
         batch_size : int, default 32
         epochs : int, default 1
             Index of the epoch to end before, as in Keras: with `initial_epoch` 5 and `epochs` 10 five
@@ -169,9 +73,10 @@ class Trainable(Resumable):
         shuffle : bool, default True
             Take the rows in another order each epoch.
         class_weight : dict, optional
-            Weight of each class; for integer or one-hot labels.
-        sample_weight : array-like, optional
-            Weight of each sample, shape (n,).
+            Weight of each class, for integer or one-hot labels; of several outputs a dict of such dicts by
+            name.
+        sample_weight : array-like, list or dict of them, optional
+            Weight of each sample, shape (n,), or of each position, (n, length); for all outputs, or for each.
         initial_epoch : int, default 0
         steps_per_epoch : int, optional
             Steps an epoch; by default all rows, or the whole iterable.
@@ -317,7 +222,7 @@ class Trainable(Resumable):
             total = self._train(loop, feed, options, steps, report)
         else:
             largest = batch_size if isinstance(feed, Data) else 0
-            for number, batch in enumerate(_batches(self, feed, batch_size, shuffle, max_steps)):
+            for number, batch in enumerate(batches_of(self, feed, batch_size, shuffle, max_steps)):
                 hooks.on_train_batch_begin(number)
                 data, order = batch
                 loop = self._loop(data, True)
@@ -358,97 +263,6 @@ class Trainable(Resumable):
             raise outcome.raised
         return outcome
 
-    # ---- evaluate --------------------------------------------------------------------------------------
-
-    def evaluate(
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        verbose: str | int = "auto",
-        sample_weight: Any = None,
-        steps: int | None = None,
-        callbacks: Any = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """Loss and metrics over data, in inference mode.
-
-        Parameters
-        ----------
-        x, y, sample_weight
-            As in `fit`.
-        batch_size : int, optional
-            By default a size that runs fast.
-        verbose : {"auto", 0, 1, 2}
-        steps : int, optional
-            Batches to look at; all by default.
-        callbacks : list of Callback, optional
-        return_dict : bool, default False
-
-        Returns
-        -------
-        float, list or dict
-            The loss; ``[loss, metric, …]`` if there are metrics; with `return_dict` a dict by name.
-
-        Examples
-        --------
-        >>> import numpy as np, fastnn
-        >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
-        >>> model.compile("sgd", "mse")
-        >>> model.evaluate(np.zeros((4, 2)), np.zeros((4, 1)), verbose=0)
-        0.0
-        """
-        self._check_compiled()
-        batch_size = 256 if batch_size is None else positive("evaluate", "batch_size", batch_size)
-        steps = _optional("evaluate", "steps", steps)
-        feed = prepare(self, x, y, sample_weight, None, "evaluate")
-        hooks = CallbackList(callbacks, self, {"steps": steps, "verbose": verbose})
-        progress = make_progress(verbose, None, steps)
-        started = time.perf_counter()
-        with progress:
-            progress.begin_epoch(0)
-            logs = self._evaluate(feed, batch_size, steps, hooks)
-            progress.end_epoch(logs, time.perf_counter() - started)
-        if return_dict:
-            return logs
-        values = list(logs.values())
-        return values[0] if len(values) == 1 else values
-
-    def _evaluate(
-        self, feed: Data | Batches, batch_size: int, max_steps: int | None, hooks: CallbackList
-    ) -> Logs:
-        hooks.on_test_begin()
-        total = Outcome()
-        loop: Loop | None = None
-        if isinstance(feed, Data) and not hooks.needs_test_batches:
-            loop = self._loop(feed, False)
-            batch_size = min(batch_size, feed.samples)
-            total = loop.run(
-                feed, {"batch_size": batch_size, "max_steps": max_steps or 0, "on_nonfinite": "ignore"}
-            )
-            if total.raised is not None:
-                raise total.raised
-        else:
-            for number, (data, order) in enumerate(
-                _batches(self, feed, batch_size, False, max_steps, anew=True)
-            ):
-                hooks.on_test_batch_begin(number)
-                loop = self._loop(data, False)
-                options: dict[str, Any] = {"batch_size": batch_size if order is not None else data.samples}
-                options["on_nonfinite"] = "ignore"
-                if order is not None:
-                    options["order"] = order
-                outcome = loop.run(data, options)
-                total.add(outcome)
-                if outcome.raised is not None:
-                    raise outcome.raised
-                hooks.on_test_batch_end(number, loop.outcome_logs(total))
-        if loop is None:
-            raise ValueError("evaluate: there is no data")
-        logs = loop.outcome_logs(total)
-        hooks.on_test_end(logs)
-        return logs
-
     # ---- one batch -------------------------------------------------------------------------------------
 
     def train_on_batch(
@@ -469,54 +283,13 @@ class Trainable(Resumable):
         >>> model.train_on_batch(np.zeros((4, 2)), np.zeros((4, 1)))
         0.0
         """
-        data = _one_batch(prepare(self, x, y, sample_weight, class_weight, "train_on_batch"))
+        data = one_batch(prepare(self, x, y, sample_weight, class_weight, "train_on_batch"))
         loop = self._loop(data, True)
         options: dict[str, Any] = {"seed": self._training_seed, "epoch": self._epochs_run}
         options.update(batch_size=data.samples, on_nonfinite=self.on_nonfinite)
         logs = loop.outcome_logs(self._train(loop, data, options, 1, None))
         values = list(logs.values())
         return logs if return_dict else values[0] if len(values) == 1 else values
-
-    def test_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
-    ) -> Any:
-        """Loss and metrics of one batch, in inference mode.
-
-        Examples
-        --------
-        >>> import numpy as np, fastnn
-        >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
-        >>> model.compile("sgd", "mse")
-        >>> model.test_on_batch(np.zeros((4, 2)), np.zeros((4, 1)))
-        0.0
-        """
-        data = _one_batch(prepare(self, x, y, sample_weight, None, "test_on_batch"))
-        loop = self._loop(data, False)
-        logs = loop.outcome_logs(loop.run(data, {"batch_size": data.samples, "on_nonfinite": "ignore"}))
-        values = list(logs.values())
-        return logs if return_dict else values[0] if len(values) == 1 else values
-
-
-def _one_batch(feed: Data | Batches) -> Data:
-    if isinstance(feed, Batches):
-        raise TypeError("expected arrays for one batch, got an iterable; take a batch from it first")
-    return feed
-
-
-def _batches(
-    model: Any, feed: Data | Batches, batch_size: int, shuffle: bool, steps: int | None, anew: bool = False
-) -> Any:
-    """Yield (data, row numbers or None) of each batch, `steps` at most."""
-    if isinstance(feed, Batches):
-        for batch in feed.epoch(steps, anew):
-            yield batch, None
-        return
-    if shuffle:
-        order = _core.shuffled_rows(feed.samples, model._training_seed, model._epochs_run)
-    else:
-        order = np.arange(feed.samples, dtype=np.int64)
-    for first in range(0, feed.samples, batch_size)[:steps]:
-        yield feed, order[first : first + batch_size]
 
 
 def _validation_parts(given: Any) -> tuple[Any, Any, Any]:

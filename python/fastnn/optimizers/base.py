@@ -54,6 +54,9 @@ class Optimizer(Stateful):
         Parameters become their averages every so many updates.
     gradient_accumulation_steps : int, optional
         One update is made of the mean gradient of so many steps.
+    loss_scale_factor : float, optional
+        Accepted, as Keras has it, and without effect: gradients are computed in float32 or float64, which
+        need no scaling.
     name : str, optional
         A name.
 
@@ -86,12 +89,13 @@ class Optimizer(Stateful):
         ema_momentum: float = 0.99,
         ema_overwrite_frequency: int | None = None,
         gradient_accumulation_steps: int | None = None,
+        loss_scale_factor: float | None = None,
         name: str | None = None,
         **unknown: Any,
     ) -> None:
         owner = type(self).__name__
         for argument in unknown:
-            known = ["learning_rate", *self._settings, *_COMMON, "name"]
+            known = ["learning_rate", *self._settings, *_COMMON, "loss_scale_factor", "name"]
             raise TypeError(f"{owner} has no argument '{argument}'{nearest(argument, known)}")
         if not self._kind:
             raise TypeError("Optimizer is a base class; take Adam, SGD or another of fastnn.optimizers")
@@ -119,10 +123,13 @@ class Optimizer(Stateful):
             if gradient_accumulation_steps is None
             else _numbers.count(owner, "gradient_accumulation_steps", gradient_accumulation_steps, 1)
         )
+        if loss_scale_factor is not None:
+            self._real("loss_scale_factor", loss_scale_factor, above=True)
         self._rate: float | schedules.LearningRateSchedule = self._checked_rate(learning_rate)
         self._excluded_paths: set[str] = set()
         self._excluded_patterns: list[str] = []
         self._parameters = []
+        self._multipliers: list[float] = []
         self._core = None
         self._pending = None
 
@@ -232,19 +239,24 @@ class Optimizer(Stateful):
 
     # Parameters ----------------------------------------------------------------------------------
 
-    def _create(self, parameters: Sequence[Parameter]) -> _core.Optimizer:
-        """Return the core's optimizer of these parameters, in this order.
+    def _create(
+        self, parameters: Sequence[Parameter], multipliers: Sequence[float] | None = None
+    ) -> _core.Optimizer:
+        """Return the core's optimizer of these parameters, in this order, with factors of their rates.
 
         It is made anew when the parameters are not those of the last call; those that stay keep their slots.
         """
+        factors = [1.0] * len(parameters) if multipliers is None else list(multipliers)
         wanted = [(p.store, p.name) for p in parameters]
-        if self._core is not None and wanted == [(p.store, p.name) for p in self._parameters]:
+        same = wanted == [(p.store, p.name) for p in self._parameters]
+        if self._core is not None and same and (multipliers is None or factors == self._multipliers):
             return self._core
+        self._multipliers = factors
         names = (*self._settings, *_COMMON)
         config = {name: value for name in names if (value := getattr(self, name)) is not None}
         entries = [
-            (p.store, p.name, self._decays(p.path), float(getattr(p, "learning_rate_multiplier", 1.0)))
-            for p in parameters
+            (p.store, p.name, self._decays(p.path), factor)
+            for p, factor in zip(parameters, factors, strict=True)
         ]
         made = _core.Optimizer(self._kind, config, entries)
         if self._core is not None:

@@ -1,0 +1,322 @@
+"""The graph of layers between a functional model's inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastnn.layers.base import Layer
+from fastnn.layers.input import InputLayer
+from fastnn.layers.nest import leaves, map_leaves
+from fastnn.models.structure import distribute
+from fastnn.tensor import Node, Tensor
+
+
+class Network:
+    """All calls of layers that lead from some tensors without a graph to others.
+
+    Parameters
+    ----------
+    label : str
+        The model's, for messages.
+    inputs, outputs : Tensor, or list, tuple or dict of them
+    losses : list of Tensor, optional
+        Further outputs, that are added to the loss.
+
+    Attributes
+    ----------
+    nodes : list of Node
+        Each after those that it takes its inputs from.
+    layers : list of Layer
+        In the order of their first calls; an `InputLayer` stands for each input.
+    input_dtypes : list of str
+        What each input is in a graph.
+
+    Raises
+    ------
+    TypeError
+        If inputs or outputs are no tensors, or an input is used as two types.
+    ValueError
+        If outputs depend on what is no input, an input reaches no output, there is a cycle, or two layers
+        have one name.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> from fastnn.models.network import Network
+    >>> x = fastnn.Input(shape=(4,), name="x")
+    >>> network = Network("model", x, fastnn.layers.Dense(2, name="head")(x))
+    >>> [layer.name for layer in network.layers]
+    ['x', 'head']
+    """
+
+    def __init__(self, label: str, inputs: Any, outputs: Any, losses: list[Tensor] | None = None) -> None:
+        self.label = label
+        self.inputs = inputs
+        self.outputs = outputs
+        self.losses = list(losses or [])
+        self.flat_inputs = _tensors(label, "inputs", inputs)
+        flat_outputs = _tensors(label, "outputs", outputs)
+        self.names = [tensor.name for tensor in self.flat_inputs]
+        for position, tensor in enumerate(self.flat_inputs):
+            if any(tensor is other for other in self.flat_inputs[:position]):
+                raise ValueError(f"{label}: Input '{tensor.name}' is given twice among the inputs")
+        self.nodes = self._sorted([*flat_outputs, *self.losses])
+        self._check_inputs_are_used([*flat_outputs, *self.losses])
+        self.layers = self._named_layers()
+        self.input_dtypes = [self._input_dtype(tensor) for tensor in self.flat_inputs]
+        floating = [n.layer.dtype for n in self.nodes if n.layer.dtype in ("float32", "float64")]
+        self.dtype: str | None = floating[0] if floating else None
+
+    def _sorted(self, outputs: list[Tensor]) -> list[Node]:
+        """Nodes in an order in which they can be run, found by going back from the outputs."""
+        known = {id(tensor) for tensor in self.flat_inputs}
+        done: dict[int, Node] = {}
+        open_nodes: list[Node] = []  # from an output back to where we are
+        for output in outputs:
+            stack: list[tuple[Tensor, bool]] = [(output, False)]
+            while stack:
+                tensor, leaving = stack.pop()
+                node = tensor.node
+                if leaving:
+                    open_nodes.pop()
+                    done[id(node)] = node  # type: ignore[assignment]
+                    continue
+                if id(tensor) in known or id(node) in done:
+                    continue
+                if node is None:
+                    raise ValueError(self._disconnected(tensor, open_nodes))
+                if any(node is other for other in open_nodes):
+                    first = next(i for i, other in enumerate(open_nodes) if other is node)
+                    chain = " <- ".join(n.layer.label for n in [*open_nodes[first:], node])
+                    raise ValueError(f"{self.label}: the graph has a cycle: {chain}")
+                open_nodes.append(node)
+                stack.append((tensor, True))
+                stack += [(source, False) for source in reversed(node.tensors())]
+        return list(done.values())
+
+    def _disconnected(self, tensor: Tensor, path: list[Node]) -> str:
+        way = " -> ".join(node.layer.label for node in reversed(path))
+        return (
+            f"{self.label}: the outputs depend on Input '{tensor.name}' of shape {tensor.shape}, which is "
+            f"not among the inputs ({', '.join(repr(n) for n in self.names)})"
+            + (f"; by way of {way}" if way else "")
+        )
+
+    def _check_inputs_are_used(self, outputs: list[Tensor]) -> None:
+        used = {id(tensor) for tensor in outputs}
+        for node in self.nodes:
+            used.update(id(tensor) for tensor in node.tensors())
+        for tensor in self.flat_inputs:
+            if id(tensor) not in used:
+                raise ValueError(
+                    f"{self.label}: Input '{tensor.name}' {tensor.shape} reaches none of the outputs: "
+                    "leave it out, or use it"
+                )
+
+    def _named_layers(self) -> list[Layer]:
+        found: list[Layer] = []
+        for tensor in self.flat_inputs:
+            layer: Layer = InputLayer(
+                tensor.shape[1:], dtype=tensor.dtype, name=tensor.name.replace("/", "_")
+            )
+            node = Node(layer, tensor, {})
+            node.outputs = tensor
+            layer._nodes.append(node)
+            found.append(layer)
+        known: dict[int, Layer] = {}
+        for node in self.nodes:
+            if id(node.layer) not in known:
+                known[id(node.layer)] = node.layer
+                found.append(node.layer)
+        by_name: dict[str, Layer] = {}
+        for layer in found:
+            other = by_name.setdefault(layer.name, layer)
+            if other is not layer:
+                kinds = f"{type(other).__name__} and {type(layer).__name__}"
+                raise ValueError(
+                    f"{self.label}: two layers ({kinds}) are named '{layer.name}'; names must differ within "
+                    "a model"
+                )
+        return found
+
+    def _input_dtype(self, tensor: Tensor) -> str:
+        """Find the type that all layers that take an input agree on."""
+        declared = tensor.dtype if tensor.dtype in ("float32", "float64") else "int32"
+        if tensor.origin is not None:
+            return declared
+        wanted: dict[str, str] = {}
+        for node in self.nodes:
+            given = node.layer._input_dtypes(node.inputs)
+            for leaf, dtype in zip(leaves(node.inputs), given, strict=True):
+                if leaf is tensor:
+                    wanted.setdefault(dtype or declared, node.layer.label)
+            if any(leaf is tensor for leaf in leaves(node.arguments)):
+                wanted.setdefault(declared, node.layer.label)
+        if len(wanted) > 1:
+            uses = " and ".join(f"{dtype} by {label}" for dtype, label in wanted.items())
+            raise TypeError(
+                f"{self.label}: Input '{tensor.name}' of dtype {tensor.dtype} is taken as {uses}; declare an "
+                "Input for each, or say its dtype and convert it"
+            )
+        return next(iter(wanted), declared)
+
+    def run(self, inputs: Any) -> tuple[Any, list[Tensor]]:
+        """Call all layers on tensors of a graph; returns outputs and losses."""
+        given = distribute(self.label, "inputs", inputs, self.inputs, self.names)
+        values: dict[int, Tensor] = {}
+        for declared, tensor in zip(self.flat_inputs, given, strict=True):
+            if not fits(tensor.shape, declared.shape):
+                raise ValueError(
+                    f"{self.label}: expected input '{declared.name}' of shape {declared.shape}, got "
+                    f"{tensor.shape}"
+                )
+            values[id(declared)] = tensor
+
+        def value(leaf: Any) -> Any:
+            return values[id(leaf)] if isinstance(leaf, Tensor) else leaf
+
+        for node in self.nodes:
+            made = node.layer._call_in_graph(
+                map_leaves(value, node.inputs), node.training, map_leaves(value, node.arguments)
+            )
+            for declared, tensor in zip(leaves(node.outputs), leaves(made), strict=True):
+                values[id(declared)] = tensor
+        return map_leaves(value, self.outputs), [values[id(loss)] for loss in self.losses]
+
+    def output_shapes(self) -> dict[int, Any]:
+        """Return what each layer's first call in this network returned, as shapes, by the layer's id."""
+        found: dict[int, Any] = {}
+        for layer in self.layers:
+            if isinstance(layer, InputLayer):
+                found[id(layer)] = layer.batch_shape
+        for node in self.nodes:
+            found.setdefault(id(node.layer), map_leaves(lambda t: t.shape, node.outputs))
+        return found
+
+    def connections(self) -> dict[int, list[tuple[str, int]]]:
+        """Return for each layer the (name, output number) of what it takes, over all of its calls."""
+        found: dict[int, list[tuple[str, int]]] = {id(layer): [] for layer in self.layers}
+        inputs = {id(tensor) for tensor in self.flat_inputs}
+        for node in self.nodes:
+            for tensor in node.tensors():
+                own = id(tensor) in inputs or tensor.origin is None
+                source = (tensor.name, 0) if own or tensor.origin is None else (tensor.name, tensor.origin[2])
+                found[id(node.layer)].append(source)
+        return found
+
+    # Configuration -------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Describe layers, calls, inputs and outputs in plain values."""
+        from fastnn.layers.serialization import serialize
+
+        places: dict[int, list[Any]] = {
+            id(tensor): ["input", position] for position, tensor in enumerate(self.flat_inputs)
+        }
+        calls = []
+        for number, node in enumerate(self.nodes):
+            calls.append(
+                {
+                    "layer": node.layer.name,
+                    "inputs": _encode(node.inputs, places),
+                    "arguments": {k: _encode(v, places) for k, v in node.arguments.items()},
+                    "training": node.training,
+                }
+            )
+            for position, tensor in enumerate(leaves(node.outputs)):
+                places[id(tensor)] = [number, position]
+        return {
+            "layers": [serialize(layer) for layer in self.layers],
+            "calls": calls,
+            "inputs": _encode(self.inputs, places),
+            "outputs": _encode(self.outputs, places),
+            "losses": [places[id(loss)] for loss in self.losses],
+        }
+
+    @classmethod
+    def tensors_from_config(cls, config: Mapping[str, Any]) -> tuple[Any, Any, list[Tensor]]:
+        """Make layers and call them; returns inputs, outputs and losses."""
+        from fastnn.layers.serialization import deserialize
+
+        made = [deserialize(entry) for entry in config["layers"]]
+        inputs = [layer.tensor() for layer in made if isinstance(layer, InputLayer)]
+        by_name = {layer.name: layer for layer in made}
+        known: dict[Any, list[Tensor]] = {"input": inputs}
+        for number, call in enumerate(config["calls"]):
+            layer = by_name.get(call["layer"])
+            if layer is None:
+                raise ValueError(f"call {number} is of a layer {call['layer']!r} that is not described")
+            training = None if call["training"] is None else bool(call["training"])
+            where = f"call {number} of '{layer.name}'"
+            arguments = {str(k): _decode(v, known, where) for k, v in call["arguments"].items()}
+            found = layer(_decode(call["inputs"], known, where), training=training, **arguments)
+            known[number] = list(leaves(found))
+        return (
+            _decode(config["inputs"], known, "the inputs"),
+            _decode(config["outputs"], known, "the outputs"),
+            [_tensor_at(place, known, "a loss") for place in config.get("losses", [])],
+        )
+
+
+def fits(shape: tuple[Any, ...], declared: tuple[Any, ...]) -> bool:
+    """Whether a shape is a declared one; None stands for any extent."""
+    return len(shape) == len(declared) and all(
+        wanted is None or found == wanted for found, wanted in zip(shape, declared, strict=True)
+    )
+
+
+def _tensors(label: str, what: str, value: Any) -> list[Tensor]:
+    found = list(leaves(value))
+    if not found:
+        raise ValueError(f"{label}: there are no {what}")
+    for leaf in found:
+        if not isinstance(leaf, Tensor) or leaf.graph is not None:
+            raise TypeError(
+                f"{label}: {what} must be tensors that Input or calls of layers returned, got {leaf!r}"
+            )
+    return found
+
+
+def _encode(value: Any, places: Mapping[int, list[Any]]) -> Any:
+    """Turn a structure of tensors into plain values that keep lists, tuples and dicts apart."""
+    from fastnn.layers.serialization import plain
+
+    if isinstance(value, Tensor):
+        return {"tensor": places[id(value)]}
+    if isinstance(value, dict):
+        return {"dict": [[key, _encode(inner, places)] for key, inner in value.items()]}
+    if isinstance(value, (list, tuple)):
+        kind = "list" if isinstance(value, list) else "tuple"
+        return {kind: [_encode(inner, places) for inner in value]}
+    return {"value": plain(value)}
+
+
+def _decode(value: Any, known: Mapping[Any, list[Tensor]], where: str) -> Any:
+    if not isinstance(value, Mapping) or len(value) != 1:
+        raise ValueError(f"{where}: expected a tensor, list, tuple, dict or value, got {value!r}")
+    kind, content = next(iter(value.items()))
+    if kind == "tensor":
+        return _tensor_at(content, known, where)
+    if kind == "dict":
+        return {key: _decode(inner, known, where) for key, inner in content}
+    if kind in ("list", "tuple"):
+        parts = [_decode(inner, known, where) for inner in content]
+        return parts if kind == "list" else tuple(parts)
+    if kind != "value":
+        raise ValueError(f"{where}: unknown kind {kind!r}")
+    return content
+
+
+def _tensor_at(place: Any, known: Mapping[Any, list[Tensor]], where: str) -> Tensor:
+    if not isinstance(place, list) or len(place) != 2 or not isinstance(place[1], int):
+        raise ValueError(f"{where}: expected a call's number and an output's, got {place!r}")
+    found = known.get(place[0] if isinstance(place[0], (str, int)) else None)
+    if found is None:
+        raise ValueError(
+            f"{where} takes what call {place[0]} returns, which does not come before it: the graph "
+            "has a cycle"
+        )
+    if not 0 <= place[1] < len(found):
+        raise ValueError(f"{where}: there is no output {place[1]} of call {place[0]}")
+    return found[place[1]]
