@@ -62,7 +62,8 @@ def gru(
     act, rec = ACTIVATIONS[activation], ACTIVATIONS[recurrent_activation]
     h = np.zeros((samples, u)) if h is None else h
     keep = np.ones((samples, u)) if keep is None else keep
-    bias = np.zeros(3 * u) if bias is None else bias
+    bias, added = (np.zeros(3 * u), np.zeros(3 * u)) if bias is None else (bias[1], bias[0])
+    xw = xw + added
     gates, inner = np.zeros_like(xw), np.zeros((samples, steps, u))
     before, states = np.zeros((samples, steps, u)), np.zeros((samples, steps, u))
     y, rows = np.zeros((samples, u)), []

@@ -19,13 +19,20 @@ namespace fastnn {
 
 /// First data error that kernels of a run met. Read at the barrier, before anything is updated.
 struct Status {
-  enum Code : uint32_t { ok = 0, id_out_of_range = 1, non_finite = 2, target_out_of_range = 3 };
+  enum Code : uint32_t {
+    ok = 0,
+    id_out_of_range = 1,
+    non_finite = 2,
+    target_out_of_range = 3,
+    batch_size = 4
+  };
   static constexpr uint32_t kInputNode = 0xFFFFFFFFu;  ///< `node` of a non-finite input; `limit` is its index
   std::atomic<uint32_t> code{0};
   uint32_t node = 0;
   int64_t sample = 0;  ///< index within the batch
   double value = 0;
-  int64_t limit = 0;  ///< number of classes for id_out_of_range; largest target for target_out_of_range
+  int64_t limit = 0;  ///< number of classes for id_out_of_range; largest target for target_out_of_range;
+                      ///< samples expected for batch_size
 
   void report(Code what, uint32_t at_node, int64_t at_sample, double got, int64_t bound) {
     uint32_t expected = ok;

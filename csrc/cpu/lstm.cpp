@@ -13,12 +13,12 @@ constexpr int kGates = 4;
 // ---- Forward
 
 template <class T>
-struct ForwardMemory {
+struct LstmForward {
   GatePanels panels;
   int64_t row;
   T *packed, *h, *next, *kept, *cell, *product;
 
-  ForwardMemory(const Config& c, int64_t samples, bool is_packed, Arena& arena)
+  LstmForward(const Config& c, int64_t samples, bool is_packed, Arena& arena)
       : panels(gate_panels<T>(c.units, kGates)), row(state_row<T>(c.units)) {
     packed = is_packed ? nullptr : arena.take<T>(panels.elements(c.units));
     h = arena.take<T>(samples * row);
@@ -58,7 +58,7 @@ void lstm_tile(const KernelCall& call) {
   const auto& c = call.configuration<Config>();
   const int64_t u = c.units, samples = call.count;
   Arena arena(call.scratch);
-  ForwardMemory<T> m(c, samples, is_packed(call.in[1]), arena);
+  LstmForward<T> m(c, samples, is_packed(call.in[1]), arena);
   const T* kernel = call.in[1].as<T>();
   if (m.packed != nullptr) {
     pack_gates(kernel, u, kGates * u, m.panels, m.packed);
@@ -107,12 +107,12 @@ void lstm_tile(const KernelCall& call) {
 // ---- Gradient
 
 template <class T>
-struct BackwardMemory {
+struct LstmBackward {
   GatePanels panels;
   int64_t row, gate_row;
-  T *packed, *dh, *dc, *dz, *waiting;
+  T *packed, *dh, *dc, *dz, *waiting, *back;
 
-  BackwardMemory(const Config& c, int64_t samples, bool is_packed, Arena& arena)
+  LstmBackward(const Config& c, int64_t samples, bool is_packed, Arena& arena)
       : panels(gate_panels<T>(c.units, 1)),
         row(state_row<T>(c.units)),
         gate_row(state_row<T>(kGates * c.units)) {
@@ -121,6 +121,7 @@ struct BackwardMemory {
     dc = arena.take<T>(samples * row);
     dz = arena.take<T>(samples * gate_row);
     waiting = arena.take<T>(samples * row);
+    back = arena.take<T>(samples * row);
   }
 };
 
@@ -156,7 +157,7 @@ void lstm_grad_tile(const KernelCall& call) {
   const auto& c = call.configuration<Config>();
   const int64_t u = c.units, samples = call.count;
   Arena arena(call.scratch);
-  BackwardMemory<T> m(c, samples, is_packed(call.in[1]), arena);
+  LstmBackward<T> m(c, samples, is_packed(call.in[1]), arena);
   const T* kernel = call.in[1].as<T>();
   if (m.packed != nullptr) {
     pack_transposed_gates(kernel, kGates * u, kGates * u, m.panels, m.packed);
@@ -192,8 +193,8 @@ void lstm_grad_tile(const KernelCall& call) {
       }
     }
     if (s == 0 && !c.initial_gradient) break;
-    state_gradient(steps, call.in[5], m.dz, m.gate_row, kGates * u, kernel, m.panels, samples, t, m.dh,
-                   m.row);
+    state_gradient(c, call.in[5], m.dz, m.gate_row, kGates * u, kernel, m.panels, samples, m.dh, m.row,
+                   m.back);
   }
   store_state(m.dh, m.row, samples, u, call.out[1].as<T>());
   store_state(m.dc, m.row, samples, u, call.out[2].as<T>());
@@ -210,16 +211,15 @@ void lstm_grad_rows(const KernelCall& call) {
   (fast_activations(call.configuration<Config>()) ? lstm_grad_tile<T, true> : lstm_grad_tile<T, false>)(call);
 }
 
-template <template <class> class Memory>
-int64_t tile_scratch(const KernelQuery& query) {
-  const auto& c = *static_cast<const Config*>(query.config);
-  Arena arena(nullptr);
-  if (query.in[0].dtype == DType::f64) {
-    Memory<double>(c, query.samples, is_packed(query.in[1]), arena);
-  } else {
-    Memory<float>(c, query.samples, is_packed(query.in[1]), arena);
-  }
-  return arena.bytes();
+int64_t packed_elements(const KernelQuery& query) {
+  const int64_t units = query.in[0].dims[0];
+  return query.in[0].dtype == DType::f64 ? gate_panels<double>(units, kGates).elements(units)
+                                         : gate_panels<float>(units, kGates).elements(units);
+}
+template <class T>
+void pack_kernel(const KernelCall& call) {
+  const int64_t units = call.in[0].dims[0];
+  pack_gates(call.in[0].as<T>(), units, kGates * units, gate_panels<T>(units, kGates), call.out[0].as<T>());
 }
 
 }  // namespace
@@ -227,17 +227,17 @@ int64_t tile_scratch(const KernelQuery& query) {
 extern const Kernel lstm_kernel;
 const Kernel lstm_kernel{.f32 = {.rows = lstm_rows<float>},
                          .f64 = {.rows = lstm_rows<double>},
-                         .scratch = tile_scratch<ForwardMemory>,
+                         .scratch = memory_scratch<LstmForward>,
                          .pack_input = 1,
-                         .pack_elements = packed_gates_elements<kGates>,
-                         .pack_f32 = pack_gates_kernel<float, kGates>,
-                         .pack_f64 = pack_gates_kernel<double, kGates>,
+                         .pack_elements = packed_elements,
+                         .pack_f32 = pack_kernel<float>,
+                         .pack_f64 = pack_kernel<double>,
                          .least_tile = kRecurrentTile};
 
 extern const Kernel lstm_grad_kernel;
 const Kernel lstm_grad_kernel{.f32 = {.rows = lstm_grad_rows<float>},
                               .f64 = {.rows = lstm_grad_rows<double>},
-                              .scratch = tile_scratch<BackwardMemory>,
+                              .scratch = memory_scratch<LstmBackward>,
                               .pack_input = 1,
                               .pack_elements = packed_transposed_elements<kGates>,
                               .pack_f32 = pack_transposed_kernel<float, kGates>,

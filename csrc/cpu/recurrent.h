@@ -110,13 +110,14 @@ void panel_product(const T* a, int64_t a_row, int64_t rows, const T* panel, int6
   }
 }
 
-/// out[rows][units] (+)= a . kernel for all panels of one gate.
+/// out[rows][units] (+)= a . kernel rows [k, k + count) for all panels of one gate; the panels have `inner`
+/// rows.
 template <class T>
-void panels_product(const T* a, int64_t a_row, int64_t rows, const T* packed, int64_t inner,
-                    const GatePanels& p, T* out, int64_t out_row, bool accumulate) {
+void panels_product(const T* a, int64_t a_row, int64_t rows, const T* packed, int64_t inner, int64_t k,
+                    int64_t count, const GatePanels& p, T* out, int64_t out_row, bool accumulate) {
   for (int64_t panel = 0; panel < p.count; ++panel) {
     const int64_t first = panel * p.chunk;
-    panel_product(a, a_row, rows, packed + panel * inner * p.columns(), inner, p.columns(), out + first,
+    panel_product(a, a_row, rows, packed + (panel * inner + k) * p.columns(), count, p.columns(), out + first,
                   out_row, std::min(p.chunk, p.units - first), accumulate);
   }
 }
@@ -283,18 +284,16 @@ void add_output_gradient(const Steps<T>& steps, const View& dy, int64_t samples,
   }
 }
 
-/// dh becomes the gradient of the state before the step: (dz . kernel^T) * keep, or dh itself where masked.
-/// `add` keeps what the kernel left in dh (a path past the product).
+/// dh += keep * (dz . kernel^T). dz is 0 where the step was masked. `back` is used where there is `keep`.
 template <class T>
-void state_gradient(const Steps<T>& steps, const View& keep, const T* dz, int64_t dz_row, int64_t inner,
-                    const T* packed, const GatePanels& p, int64_t samples, int64_t t, T* dh, int64_t row) {
-  const int64_t units = steps.c.units;
-  panels_product(dz, dz_row, samples, packed, inner, p, dh, row, true);
-  if (keep.data == nullptr) return;
-  for (int64_t n = 0; n < samples; ++n) {
-    if (!steps.taken(n, t)) continue;
-    const T* factor = keep.as<T>() + n * units;
-    for (int64_t j = 0; j < units; ++j) dh[n * row + j] *= factor[j];
+void state_gradient(const ops::RecurrentConfig& c, const View& keep, const T* dz, int64_t dz_row,
+                    int64_t inner, const T* packed, const GatePanels& p, int64_t samples, T* dh, int64_t row,
+                    T* back) {
+  const bool direct = keep.data == nullptr;
+  panels_product(dz, dz_row, samples, packed, inner, 0, inner, p, direct ? dh : back, row, direct);
+  for (int64_t n = 0; !direct && n < samples; ++n) {
+    const T* factor = keep.as<T>() + n * c.units;
+    for (int64_t j = 0; j < c.units; ++j) dh[n * row + j] += factor[j] * back[n * row + j];
   }
 }
 
@@ -304,17 +303,6 @@ void state_gradient(const Steps<T>& steps, const View& keep, const T* dz, int64_
 /// `query` or call operands of a kernel (units, Gates * units), which may be packed already (rank 1).
 inline bool is_packed(const View& kernel) { return kernel.rank == 1; }
 
-template <int Gates>
-int64_t packed_gates_elements(const KernelQuery& query) {
-  const int64_t units = query.in[0].dims[0];
-  return query.in[0].dtype == DType::f64 ? gate_panels<double>(units, Gates).elements(units)
-                                         : gate_panels<float>(units, Gates).elements(units);
-}
-template <class T, int Gates>
-void pack_gates_kernel(const KernelCall& call) {
-  const int64_t units = call.in[0].dims[0];
-  pack_gates(call.in[0].as<T>(), units, Gates * units, gate_panels<T>(units, Gates), call.out[0].as<T>());
-}
 template <int Gates>
 int64_t packed_transposed_elements(const KernelQuery& query) {
   const int64_t units = query.in[0].dims[0];
@@ -326,6 +314,21 @@ void pack_transposed_kernel(const KernelCall& call) {
   const int64_t units = call.in[0].dims[0];
   pack_transposed_gates(call.in[0].as<T>(), Gates * units, Gates * units, gate_panels<T>(units, 1),
                         call.out[0].as<T>());
+}
+
+/// Scratch of a tile kernel whose memory is a Memory<T>(config, samples, kernel is packed, arena). Memory
+/// needs a name of its own: GCC takes templates of one name in different files' unnamed namespaces for the
+/// same.
+template <template <class> class Memory>
+int64_t memory_scratch(const KernelQuery& query) {
+  const auto& c = *static_cast<const ops::RecurrentConfig*>(query.config);
+  Arena arena(nullptr);
+  if (query.in[0].dtype == DType::f64) {
+    Memory<double>(c, query.samples, is_packed(query.in[1]), arena);
+  } else {
+    Memory<float>(c, query.samples, is_packed(query.in[1]), arena);
+  }
+  return arena.bytes();
 }
 
 }  // namespace fastnn::cpu

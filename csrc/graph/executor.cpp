@@ -149,6 +149,11 @@ void Workspace::check_status() {
     throw_value(where, ": got target ", value, ", expected a number from 0 to ", limit,
                 "; scale the targets, or number the two classes 0 and 1");
   }
+  if (code == Status::batch_size) {
+    throw_value(node.name, ": keeps a state for each of ", limit,
+                " samples from batch to batch, but got a batch of ", static_cast<int64_t>(value),
+                "; give batches of ", limit, " samples, or build the layer for another batch size");
+  }
   throw_runtime(where, ": non-finite value ", value);
 }
 

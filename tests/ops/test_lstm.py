@@ -1,21 +1,10 @@
 import numpy as np
 import pytest
 import reference_recurrent as reference
-from checks import Refusal, batch, case, check_op, shared
+from checks import Refusal, batch, check_op, shared
+from recurrent_cases import keep_operand, mask_operand, recurrent_case
 
 from fastnn import _core
-
-
-def steps_mask(random, shape):
-    """Steps to take part: some samples wholly left out, some from their start, some in between."""
-    mask = (random.random(shape) < 0.6).astype("float64")
-    mask[::4, : max(1, shape[1] // 2)] = 0
-    mask[::7] = 0
-    return mask
-
-
-def keep_mask(random, shape):
-    return (random.random(shape) < 0.7) / 0.7
 
 
 def lstm(steps, units, *, states=False, mask=False, keep=False, **attributes):
@@ -24,17 +13,10 @@ def lstm(steps, units, *, states=False, mask=False, keep=False, **attributes):
         shared(units, 4 * units),
         batch(units) if states else None,
         batch(units) if states else None,
-        batch(steps, make=steps_mask, differentiable=False) if mask else None,
-        batch(units, make=keep_mask, differentiable=False) if keep else None,
+        mask_operand(steps) if mask else None,
+        keep_operand(units) if keep else None,
     ]
-
-    def build(graph, tensors):
-        return graph.add("lstm", tensors, attributes, "lstm_layer")[1:4]  # the others are for the gradient
-
-    settings = {k: attributes.pop(k) for k in ("batches", "refuses", "step") if k in attributes}
-    return case(
-        "lstm", operands, lambda *a, **k: reference.lstm(*a, **k)[1:4], build=build, **settings, **attributes
-    )
+    return recurrent_case("lstm", reference.lstm, slice(1, 4), operands, **attributes)
 
 
 WRONG = [
