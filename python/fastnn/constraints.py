@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import _core, _numbers
+from fastnn import _core, _numbers, _registry
 from fastnn._names import nearest, snake_case
 
 __all__ = [
@@ -241,9 +241,9 @@ def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = Non
     if not isinstance(description, Mapping) or not {"class_name", "config"} <= set(description):
         raise ValueError(f"a constraint is described by 'class_name' and 'config', got {description!r}")
     name = str(description["class_name"])
-    cls = (custom_objects or {}).get(name) or _CLASSES.get(snake_case(name))
+    cls = _registry.find_class(Constraint, name, custom_objects) or _CLASSES.get(snake_case(name))
     if cls is None:
-        raise ValueError(f"unknown constraint {name!r}{nearest(name, _CLASSES)}")
+        raise ValueError(f"unknown constraint {name!r}{nearest(name, _CLASSES)}{_registry.CURE}")
     return cls.from_config(description["config"])
 
 
@@ -276,9 +276,12 @@ def get(identifier: Any) -> Any:
         return identifier
     if isinstance(identifier, str):
         cls = _CLASSES.get(identifier.lower()) or _CLASSES.get(snake_case(identifier))
-        if cls is None:
+        if cls is not None:
+            return cls()
+        function = _registry.find_function(identifier)
+        if function is None:
             raise ValueError(f"unknown constraint {identifier!r}{nearest(identifier, _CLASSES)}")
-        return cls()
+        return function
     if isinstance(identifier, Mapping):
         return deserialize(identifier)
     if inspect.isclass(identifier):

@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 
 from fastnn._container import Container, Entry, write
 from fastnn._names import nearest
+from fastnn._registry import knowing
 from fastnn.layers.loading import expecting
-from fastnn.layers.serialization import custom_classes, deserialize, plain, register, serialize
+from fastnn.layers.serialization import deserialize, plain, register, serialize
 
 if TYPE_CHECKING:
     from fastnn.layers.weight import Weight
@@ -67,6 +68,9 @@ def save_model(model: Model, filepath: Path, overwrite: bool = True) -> None:
     """
     tensors, metadata = _weights_of(model, filepath, overwrite)
     metadata["config"] = _json(serialize(model), "configuration")
+    inputs = model.get_build_config()
+    if inputs is not None:
+        metadata["build"] = _json(inputs, "inputs")
     compiled = model.get_compile_config()
     if compiled is not None:
         metadata["compile"] = _json(compiled, "arguments of compile")
@@ -125,16 +129,15 @@ def _json(value: Any, what: str) -> str:
         raise ValueError(f"the model's {what} cannot be saved: {error}") from None
 
 
-def load_model(
-    filepath: Path, custom_objects: Mapping[str, type[Any]] | None = None, compile: bool = True
-) -> Any:
+def load_model(filepath: Path, custom_objects: Mapping[str, Any] | None = None, compile: bool = True) -> Any:
     """Load a model that `save_model` wrote.
 
     Parameters
     ----------
     filepath : str or path
-    custom_objects : mapping of str to class, optional
-        Classes of layers of one's own, by name; those that were registered need not be given.
+    custom_objects : mapping of str to class or function, optional
+        Classes and functions of one's own, by name, as `register` takes them; those that were registered
+        need not be given.
     compile : bool, default True
         Whether to restore what `compile` got and the training state, so that `fit` goes on from there.
 
@@ -162,7 +165,7 @@ def load_model(
     """
     from fastnn.models.base import Model
 
-    with Container(filepath) as file, custom_classes(custom_objects or {}):
+    with Container(filepath) as file, knowing(custom_objects or {}):
         config = file.text("config")
         if config is None:
             raise ValueError(
@@ -172,6 +175,9 @@ def load_model(
         try:
             with expecting((e.shape, e.dtype.name) for e in stored.values()):
                 model = deserialize(config)
+                inputs = file.text("build")
+                if isinstance(model, Model) and inputs is not None and not model.built:
+                    model.build_from_config(inputs)
         except (TypeError, ValueError, KeyError, AttributeError, RecursionError, OverflowError) as error:
             raise ValueError(
                 f"cannot load {file.path!r}: {str(error) or 'its configuration is damaged'}"
@@ -200,7 +206,7 @@ def _restore_training(file: Container, model: Model) -> None:
         raise ValueError(f"cannot load {file.path!r}: its training state is damaged ({error})") from error
 
 
-def load_weights(model: Model, filepath: Path, skip_mismatch: bool = False) -> None:
+def load_weights(model: Model, filepath: Path, skip_mismatch: bool = False, by_name: bool = False) -> None:
     """Load weights, by name, into a model that is built; from a file of weights or of a whole model.
 
     Where no name of the file fits the model's, as when the same model was made twice and its layers were
@@ -212,6 +218,9 @@ def load_weights(model: Model, filepath: Path, skip_mismatch: bool = False) -> N
     filepath : str or path
     skip_mismatch : bool, default False
         Leave weights alone that the file does not have, or has in another shape.
+    by_name : bool, default False
+        Load those weights alone whose names are in both the model and the file, as when the layers of a
+        trained model serve in another one. Their shapes must fit.
 
     Raises
     ------
@@ -231,6 +240,16 @@ def load_weights(model: Model, filepath: Path, skip_mismatch: bool = False) -> N
     with Container(filepath) as file:
         stored = {n: e for n, e in file.entries.items() if not n.startswith(_STATE)}
         weights = model.named_weights()
+        if by_name:
+            common = [name for name in weights if name in stored]
+            if not common:
+                first = next(iter(weights), "")
+                raise ValueError(
+                    f"cannot load {file.path!r}: no weight of the file has a name of the model's, such as "
+                    f"'{first}'{nearest(first, stored)}"
+                )
+            weights = {name: weights[name] for name in common}
+            stored = {name: stored[name] for name in common}
         order = file.text("weights")
         if (
             isinstance(order, list)

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fastnn import _registry
 from fastnn._names import nearest
 from fastnn.activations.rectifiers import celu, elu, gelu, leaky_relu, relu
 from fastnn.activations.smooth import (
@@ -122,7 +123,7 @@ def get(identifier: Any) -> Activation:
         return linear
     if isinstance(identifier, str):
         name = identifier.lower()
-        found = _KNOWN.get(_ALIASES.get(name, name))
+        found = _KNOWN.get(_ALIASES.get(name, name)) or _registry.find_function(identifier)
         if found is None:
             raise ValueError(f"unknown activation {identifier!r}{nearest(identifier, [*_KNOWN, *_ALIASES])}")
         return found
@@ -132,7 +133,7 @@ def get(identifier: Any) -> Activation:
 
 
 def serialize(activation: Activation) -> str:
-    """Return the name of an activation function, as it is saved.
+    """Return the name of an activation function, or of another that is registered, as it is saved.
 
     Parameters
     ----------
@@ -145,7 +146,7 @@ def serialize(activation: Activation) -> str:
     Raises
     ------
     ValueError
-        If it is not one of this module's functions.
+        If it is not one of this module's functions, and not registered.
 
     Examples
     --------
@@ -154,8 +155,11 @@ def serialize(activation: Activation) -> str:
     'relu'
     """
     name = getattr(activation, "__name__", type(activation).__name__)
-    if _KNOWN.get(name) is not activation:
-        raise ValueError(f"activation {name!r} is not one of fastnn.activations and cannot be saved by name")
+    if _KNOWN.get(name) is not activation and _registry.function_name(activation) is None:
+        raise ValueError(
+            f"function {name!r} is not one of fastnn.activations and cannot be saved by name; register it "
+            "with fastnn.saving.register"
+        )
     return str(name)
 
 

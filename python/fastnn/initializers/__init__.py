@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn import _registry
 from fastnn._names import nearest, snake_case
 from fastnn.initializers.base import Initializer, RandomInitializer, compute_fans
 from fastnn.initializers.constant import Constant, Identity, Ones, Zeros
@@ -139,9 +140,9 @@ def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = Non
     if not isinstance(description, Mapping) or not {"class_name", "config"} <= set(description):
         raise ValueError(f"an initializer is described by 'class_name' and 'config', got {description!r}")
     name = str(description["class_name"])
-    cls = (custom_objects or {}).get(name) or _BY_NAME.get(snake_case(name))
+    cls = _registry.find_class(Initializer, name, custom_objects) or _BY_NAME.get(snake_case(name))
     if cls is None:
-        raise ValueError(f"unknown initializer {name!r}{nearest(name, _BY_NAME)}")
+        raise ValueError(f"unknown initializer {name!r}{nearest(name, _BY_NAME)}{_registry.CURE}")
     return cls.from_config(description["config"])
 
 
@@ -178,9 +179,12 @@ def get(identifier: Any) -> Any:
         return identifier
     if isinstance(identifier, str):
         cls = _BY_NAME.get(identifier.lower()) or _BY_NAME.get(snake_case(identifier))
-        if cls is None:
+        if cls is not None:
+            return cls()
+        function = _registry.find_function(identifier)
+        if function is None:
             raise ValueError(f"unknown initializer {identifier!r}{nearest(identifier, _BY_NAME)}")
-        return cls()
+        return function
     if isinstance(identifier, Mapping):
         return deserialize(identifier)
     if isinstance(identifier, (int, float, np.generic, np.ndarray)) and not isinstance(identifier, bool):

@@ -17,7 +17,7 @@ from fastnn.layers import loading
 from fastnn.layers.calling import Calls
 from fastnn.layers.input_spec import InputSpec
 from fastnn.layers.naming import unique_name
-from fastnn.layers.nest import batch_shape, declared_shape, leaves, map_leaves
+from fastnn.layers.nest import batch_shape, declared_shape, map_leaves, named_leaves
 from fastnn.layers.serialization import plain
 from fastnn.layers.weight import Weight
 from fastnn.tensor import Node, Tensor
@@ -199,15 +199,20 @@ class Layer(Calls):
 
     # Weights -------------------------------------------------------------------------------------
 
-    def _sublayers(self) -> list[Layer]:
-        """Layers among the attributes, and in lists, tuples and dicts of them, in order."""
-        found: dict[int, Layer] = {}
-        for name, value in vars(self).items():
-            if name not in ("_functions", "_nodes"):
-                for leaf in leaves(value):
-                    if isinstance(leaf, Layer) and leaf is not self:
-                        found.setdefault(id(leaf), leaf)
+    def _named_sublayers(self) -> list[tuple[str, Layer]]:
+        """Layers among the attributes, and in lists, tuples and dicts of them, with their places."""
+        found: dict[int, tuple[str, Layer]] = {}
+        for attribute, value in vars(self).items():
+            if attribute in ("_functions", "_nodes"):
+                continue
+            for name, leaf in named_leaves(attribute.lstrip("_") or attribute, value):
+                if isinstance(leaf, Layer) and leaf is not self:
+                    found.setdefault(id(leaf), (name.replace("/", "_"), leaf))
         return list(found.values())
+
+    def _sublayers(self) -> list[Layer]:
+        """Layers within, in order."""
+        return [layer for _, layer in self._named_sublayers()]
 
     def _flatten_layers(self) -> list[Layer]:
         """Return this layer and all within it, each once."""

@@ -25,6 +25,18 @@ def leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
+def named_leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Go through a value likewise, with names: ``"blocks.0"``, ``"heads.left"``."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from named_leaves(f"{name}.{key}", inner)
+    elif isinstance(value, (list, tuple)) and not _is_written_out(value):
+        for position, inner in enumerate(value):
+            yield from named_leaves(f"{name}.{position}", inner)
+    else:
+        yield name, value
+
+
 def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
     """Apply a function to each leaf of a value that may be a list, tuple or dict."""
     if isinstance(value, dict):

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import activations
+from fastnn import _registry, activations
 from fastnn._names import nearest
 
 if TYPE_CHECKING:
     from fastnn.layers.base import Layer
 
-_custom: dict[str, type[Any]] = {}
 
-
-def register(cls: Any) -> Any:
-    """Make a layer class of one's own known to `load_model`, by its name; a decorator.
+def register(thing: Any) -> Any:
+    """Make a class or function of one's own known to `load_model`, by its name; a decorator.
 
     Parameters
     ----------
-    cls : type
-        Subclass of `Layer`.
+    thing : type or function
+        Subclass of `Layer`, `Model`, `Loss`, `Metric`, `Regularizer`, `Initializer`, `Constraint` or
+        `LearningRateSchedule`; or a function that serves as activation, loss or regularizer.
 
     Returns
     -------
-    type
-        The class.
+    type or function
+        The same.
 
     Raises
     ------
     TypeError
-        If it is not a subclass of `Layer`.
+        If it is none of these, or a function without a name.
 
     Examples
     --------
@@ -43,29 +41,27 @@ def register(cls: Any) -> Any:
     ...     def call(self, inputs):
     ...         return inputs
     """
+    from fastnn import constraints, initializers, losses, metrics, regularizers, schedules
     from fastnn.layers.base import Layer
 
-    if not isinstance(cls, type) or not issubclass(cls, Layer):
-        raise TypeError(f"register: expected a subclass of Layer, got {cls!r}")
-    _custom[cls.__name__] = cls
-    return cls
-
-
-@contextmanager
-def custom_classes(classes: Mapping[str, type[Any]]) -> Iterator[None]:
-    """Know more classes, by name, for a while.
-
-    Parameters
-    ----------
-    classes : mapping of str to type
-    """
-    before = dict(_custom)
-    _custom.update(classes)
-    try:
-        yield
-    finally:
-        _custom.clear()
-        _custom.update(before)
+    kinds = (
+        Layer,
+        losses.Loss,
+        metrics.Metric,
+        regularizers.Regularizer,
+        initializers.Initializer,
+        constraints.Constraint,
+        schedules.LearningRateSchedule,
+    )
+    if isinstance(thing, type):
+        if not issubclass(thing, kinds):
+            raise TypeError(
+                f"register: expected a subclass of {', '.join(k.__name__ for k in kinds)}, got {thing!r}"
+            )
+    elif not callable(thing) or getattr(thing, "__name__", "<lambda>") == "<lambda>":
+        raise TypeError(f"register: expected a class, or a function with a name, got {thing!r}")
+    _registry.add(thing)
+    return thing
 
 
 def plain(value: Any) -> Any:
@@ -159,18 +155,16 @@ def find_class(name: Any) -> type[Any]:
     from fastnn.layers.base import Layer
 
     if isinstance(name, str):
-        if name in _custom:
-            return _custom[name]
+        own = _registry.find_class(Layer, name)
+        if own is not None:
+            return own  # type: ignore[no-any-return]
         for module in (layers, models):
             if name in module.__all__:
                 found = getattr(module, name)
                 if isinstance(found, type) and issubclass(found, Layer):
                     return found
-    known = [*_custom, *layers.__all__, *models.__all__]
-    raise ValueError(
-        f"unknown layer class {str(name)!r} (your own must be registered with fastnn.saving.register, or "
-        f"passed as custom_objects){nearest(str(name), known)}"
-    )
+    known = [*_registry.names(), *layers.__all__, *models.__all__]
+    raise ValueError(f"unknown layer class {str(name)!r}{nearest(str(name), known)}{_registry.CURE}")
 
 
 def deserialize(description: Any) -> Any:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fastnn import _registry
 from fastnn._names import nearest, snake_case
 from fastnn.losses.base import Loss
 from fastnn.losses.binary import BinaryCrossentropy, BinaryFocalCrossentropy, Hinge, SquaredHinge
@@ -185,7 +186,10 @@ def get(identifier: Any) -> Loss:
     if isinstance(identifier, str):
         cls = _BY_NAME.get(identifier.lower())
         if cls is None:
-            raise ValueError(f"unknown loss {identifier!r}{nearest(identifier, _OFFERED)}")
+            function = _registry.find_function(identifier)
+            if function is None:
+                raise ValueError(f"unknown loss {identifier!r}{nearest(identifier, _OFFERED)}")
+            return FunctionLoss(function)
         made: Loss = cls()
         return made
     if isinstance(identifier, type) and issubclass(identifier, Loss):
@@ -253,11 +257,12 @@ def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = Non
     if not isinstance(description, Mapping) or not {"class_name", "config"} <= set(description):
         raise ValueError(f"a loss is described by 'class_name' and 'config', got {description!r}")
     name = str(description["class_name"])
-    cls = (custom_objects or {}).get(name) or _BY_NAME.get(name.lower())
+    cls = _registry.find_class(Loss, name, custom_objects) or _BY_NAME.get(name.lower())
+    if cls is None and name == "FunctionLoss":
+        cls = FunctionLoss
     if cls is None:
         raise ValueError(
-            f"unknown loss {name!r}{nearest(name, [c.__name__ for c in _CLASSES])}; pass losses of your own "
-            "in custom_objects"
+            f"unknown loss {name!r}{nearest(name, [c.__name__ for c in _CLASSES])}{_registry.CURE}"
         )
     made: Loss = cls.from_config(description["config"])
     return made

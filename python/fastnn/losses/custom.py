@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastnn import _core
+from fastnn import _core, _registry
 from fastnn.losses.base import Loss
 from fastnn.tensor import Tensor, graph_tensor
 
@@ -63,8 +63,21 @@ class FunctionLoss(Loss):
         return result.id
 
     def get_config(self) -> dict[str, Any]:
-        """Functions have no plain form."""
-        raise TypeError(
-            f"{self.label}: a model compiled with a function as its loss cannot be saved with it; write a "
-            "subclass of fastnn.losses.Loss"
-        )
+        """Return the constructor's arguments; the function, which must be registered, by its name."""
+        name = _registry.function_name(self.function)
+        if name is None:
+            raise TypeError(
+                f"{self.label}: a model compiled with a function as its loss cannot be saved with it, unless "
+                "the function is registered with fastnn.saving.register"
+            )
+        return {"function": name, "reduction": self.reduction, "name": self.name, "dtype": self.dtype}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """Make a loss from what `get_config` returned."""
+        values = dict(config)
+        name = values.pop("function", None)
+        function = _registry.find_function(name)
+        if function is None:
+            raise ValueError(f"unknown loss function {name!r}{_registry.CURE}")
+        return cls(function, **values)

@@ -20,7 +20,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastnn import losses
+from fastnn import _registry, losses
 from fastnn._names import nearest, snake_case
 from fastnn.losses.base import Loss
 from fastnn.metrics.accuracy import (
@@ -339,13 +339,12 @@ def _deserialize(description: Any, custom_objects: Mapping[str, Any] | None) -> 
     if not isinstance(description, Mapping) or not {"class_name", "config"} <= set(description):
         raise ValueError(f"a metric is described by 'class_name' and 'config', got {description!r}")
     name = str(description["class_name"])
-    cls = (custom_objects or {}).get(name) or _BY_NAME.get(name.lower())
+    cls = _registry.find_class(Metric, name, custom_objects) or _BY_NAME.get(name.lower())
     if cls is None and name == "LossMetric":
         cls = LossMetric
     if cls is None:
         raise ValueError(
-            f"unknown metric {name!r}{nearest(name, [c.__name__ for c in _CLASSES])}; pass metrics of your "
-            "own in custom_objects"
+            f"unknown metric {name!r}{nearest(name, [c.__name__ for c in _CLASSES])}{_registry.CURE}"
         )
     made: Metric = cls.from_config(description["config"])
     return made

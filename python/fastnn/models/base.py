@@ -11,10 +11,12 @@ from fastnn import _core
 from fastnn._names import nearest
 from fastnn.layers._arguments import positive
 from fastnn.layers.base import Layer
+from fastnn.layers.nest import batch_shape
 from fastnn.layers.weight import Weight
 from fastnn.models.differentiable import Differentiable
 from fastnn.models.endpoints import Endpoints
 from fastnn.models.network import Network
+from fastnn.models.plain import decode, encode
 from fastnn.models.prediction import Predicting
 from fastnn.models.training import Trainable
 from fastnn.tensor import Tensor
@@ -157,12 +159,12 @@ class Model(Trainable, Predicting, Differentiable, Endpoints):
             return [shapes[id(layer)] for layer in self.layers]
         return [None] * len(self.layers)
 
-    def _sublayers(self) -> list[Layer]:
-        own = super()._sublayers()
+    def _named_sublayers(self) -> list[tuple[str, Layer]]:
+        own = super()._named_sublayers()
         if self._network is None:
             return own
-        first = self._network.layers
-        return [*first, *(layer for layer in own if not any(layer is other for other in first))]
+        first = [(layer.name, layer) for layer in self._network.layers]
+        return [*first, *(pair for pair in own if not any(pair[1] is layer for _, layer in first))]
 
     def summary(
         self,
@@ -258,10 +260,25 @@ class Model(Trainable, Predicting, Differentiable, Endpoints):
         model._trainable = bool(config.get("trainable", True))
         return model
 
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Return what the inputs are, where the configuration does not say it; None if it does."""
+        if self._fixed_inputs or self._input is None:
+            return None
+        return {"inputs": encode(self._input, _described)}
+
+    def build_from_config(self, config: Mapping[str, Any]) -> None:
+        """Build for the inputs that `get_build_config` returned."""
+        structure = decode(config["inputs"], _declared, "inputs")
+        with self._lock:
+            self._declare(structure)
+
     # Files ---------------------------------------------------------------------------------------
 
     def named_weights(self) -> dict[str, Weight]:
         """Return all weights by their names in the model: ``"dense/kernel"``, ``"block/dense/kernel"``.
+
+        Layers of a `Sequential` or of a model of inputs and outputs go by their names, those that are
+        attributes of a layer by the attribute's: ``"encoder/blocks.0/kernel"``.
 
         Raises
         ------
@@ -278,8 +295,8 @@ class Model(Trainable, Predicting, Differentiable, Endpoints):
             for weight in layer._weights:
                 if found.setdefault(prefix + weight.name, weight) is not weight:
                     raise ValueError(f"{self.label}: two weights are named '{prefix + weight.name}'")
-            for inner in layer._sublayers():
-                visit(inner, f"{prefix}{inner.name}/")
+            for name, inner in layer._named_sublayers():
+                visit(inner, f"{prefix}{name}/")
 
         visit(self, "")
         return found
@@ -296,11 +313,11 @@ class Model(Trainable, Predicting, Differentiable, Endpoints):
 
         save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, by_name: bool = False) -> None:
         """Load weights by name from a file of weights or of a whole model; see `fastnn.saving`."""
         from fastnn.saving import load_weights
 
-        load_weights(self, filepath, skip_mismatch)
+        load_weights(self, filepath, skip_mismatch, by_name)
 
     def _restore_training_state(self, filepath: Any) -> int:
         """Set weights and training state from a file of this model; return the next epoch."""
@@ -312,3 +329,14 @@ class Model(Trainable, Predicting, Differentiable, Endpoints):
         from fastnn.models.copying import pack, unpack
 
         return unpack, pack(self)
+
+
+def _described(tensor: Any) -> Any:
+    return {"shape": list(tensor.shape[1:]), "dtype": tensor.dtype, "name": tensor.name}
+
+
+def _declared(value: Any, where: str) -> Tensor:
+    if not isinstance(value, Mapping) or value.get("dtype") not in ("float32", "float64", "int32"):
+        raise ValueError(f"{where}: expected shape, dtype and name of a tensor, got {value!r}")
+    shape = batch_shape(where, (None, *value["shape"]))
+    return Tensor(shape, str(value["dtype"]), str(value.get("name", "input")))

@@ -163,22 +163,23 @@ class Compilable(Resumable):
             self._loops.pop(next(iter(self._loops)))
         return found
 
-    def _rate_multipliers(self, weights: Sequence[Weight]) -> list[float]:
-        """Factors of the learning rate that `compile` got for these weights."""
-        chosen = self.learning_rate_multipliers
-        if not chosen:
-            return [1.0] * len(weights)
-        self._check_multipliers(chosen)
+    def _weight_paths(self, weights: Sequence[Weight]) -> list[str]:
+        """Return the weights' names in the model."""
         paths = {id(weight): path for path, weight in self.named_weights().items()}
+        return [paths.get(id(weight), weight.path) for weight in weights]
+
+    def _rate_multipliers(self, paths: Sequence[str]) -> list[float]:
+        """Factors of the learning rate that `compile` got for weights with these names."""
+        chosen = self.learning_rate_multipliers
+        self._check_multipliers(chosen)
         result = []
-        for weight in weights:
-            path = paths.get(id(weight), weight.path)
+        for path in paths:
             fitting = [factor for key, factor in chosen.items() if _matches(key, path)]
             result.append(fitting[-1] if fitting else 1.0)
         return result
 
     def _check_multipliers(self, chosen: Mapping[str, float]) -> None:
-        paths = list(self.named_weights())
+        paths = list(self.named_weights()) if chosen else []
         for key in chosen:
             if not any(_matches(key, path) for path in paths):
                 known = sorted({path.rpartition("/")[0] for path in paths})

@@ -205,7 +205,8 @@ class Loop:
             trained = [(weight, tensor) for weight, tensor in context.weights if weight.trainable]
             gradients = graph.gradients(total, [tensor.id for _, tensor in trained])
             weights = [weight for weight, _ in trained]
-            self.optimizer = model.optimizer._create(weights, model._rate_multipliers(weights))
+            paths = model._weight_paths(weights)
+            self.optimizer = model.optimizer._create(weights, model._rate_multipliers(paths), paths)
             updates = [(context.use(weight).id, value.id) for weight, value in context.updates]
             constraint_graph, constraints = _constraints([weight for weight, _ in trained])
             self.trainer = _core.Trainer(

@@ -8,6 +8,7 @@ from typing import Any
 from fastnn.layers.base import Layer
 from fastnn.layers.input import InputLayer
 from fastnn.layers.nest import leaves, map_leaves
+from fastnn.models.plain import decode, encode
 from fastnn.models.structure import distribute
 from fastnn.tensor import Node, Tensor
 
@@ -214,13 +215,17 @@ class Network:
         places: dict[int, list[Any]] = {
             id(tensor): ["input", position] for position, tensor in enumerate(self.flat_inputs)
         }
+
+        def place(tensor: Any) -> Any:
+            return places[id(tensor)]
+
         calls = []
         for number, node in enumerate(self.nodes):
             calls.append(
                 {
                     "layer": node.layer.name,
-                    "inputs": _encode(node.inputs, places),
-                    "arguments": {k: _encode(v, places) for k, v in node.arguments.items()},
+                    "inputs": encode(node.inputs, place),
+                    "arguments": {k: encode(v, place) for k, v in node.arguments.items()},
                     "training": node.training,
                 }
             )
@@ -229,8 +234,8 @@ class Network:
         return {
             "layers": [serialize(layer) for layer in self.layers],
             "calls": calls,
-            "inputs": _encode(self.inputs, places),
-            "outputs": _encode(self.outputs, places),
+            "inputs": encode(self.inputs, place),
+            "outputs": encode(self.outputs, place),
             "losses": [places[id(loss)] for loss in self.losses],
         }
 
@@ -242,20 +247,26 @@ class Network:
         made = [deserialize(entry) for entry in config["layers"]]
         inputs = [layer.tensor() for layer in made if isinstance(layer, InputLayer)]
         by_name = {layer.name: layer for layer in made}
+        if len(by_name) < len(made):
+            raise ValueError("two layers have one name")
         known: dict[Any, list[Tensor]] = {"input": inputs}
+
+        def tensor(place: Any, where: str) -> Tensor:
+            return _tensor_at(place, known, where)
+
         for number, call in enumerate(config["calls"]):
             layer = by_name.get(call["layer"])
             if layer is None:
                 raise ValueError(f"call {number} is of a layer {call['layer']!r} that is not described")
             training = None if call["training"] is None else bool(call["training"])
             where = f"call {number} of '{layer.name}'"
-            arguments = {str(k): _decode(v, known, where) for k, v in call["arguments"].items()}
-            found = layer(_decode(call["inputs"], known, where), training=training, **arguments)
+            arguments = {str(k): decode(v, tensor, where) for k, v in call["arguments"].items()}
+            found = layer(decode(call["inputs"], tensor, where), training=training, **arguments)
             known[number] = list(leaves(found))
         return (
-            _decode(config["inputs"], known, "the inputs"),
-            _decode(config["outputs"], known, "the outputs"),
-            [_tensor_at(place, known, "a loss") for place in config.get("losses", [])],
+            decode(config["inputs"], tensor, "the inputs"),
+            decode(config["outputs"], tensor, "the outputs"),
+            [tensor(place, "a loss") for place in config.get("losses", [])],
         )
 
 
@@ -276,36 +287,6 @@ def _tensors(label: str, what: str, value: Any) -> list[Tensor]:
                 f"{label}: {what} must be tensors that Input or calls of layers returned, got {leaf!r}"
             )
     return found
-
-
-def _encode(value: Any, places: Mapping[int, list[Any]]) -> Any:
-    """Turn a structure of tensors into plain values that keep lists, tuples and dicts apart."""
-    from fastnn.layers.serialization import plain
-
-    if isinstance(value, Tensor):
-        return {"tensor": places[id(value)]}
-    if isinstance(value, dict):
-        return {"dict": [[key, _encode(inner, places)] for key, inner in value.items()]}
-    if isinstance(value, (list, tuple)):
-        kind = "list" if isinstance(value, list) else "tuple"
-        return {kind: [_encode(inner, places) for inner in value]}
-    return {"value": plain(value)}
-
-
-def _decode(value: Any, known: Mapping[Any, list[Tensor]], where: str) -> Any:
-    if not isinstance(value, Mapping) or len(value) != 1:
-        raise ValueError(f"{where}: expected a tensor, list, tuple, dict or value, got {value!r}")
-    kind, content = next(iter(value.items()))
-    if kind == "tensor":
-        return _tensor_at(content, known, where)
-    if kind == "dict":
-        return {key: _decode(inner, known, where) for key, inner in content}
-    if kind in ("list", "tuple"):
-        parts = [_decode(inner, known, where) for inner in content]
-        return parts if kind == "list" else tuple(parts)
-    if kind != "value":
-        raise ValueError(f"{where}: unknown kind {kind!r}")
-    return content
 
 
 def _tensor_at(place: Any, known: Mapping[Any, list[Tensor]], where: str) -> Tensor:

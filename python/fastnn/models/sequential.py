@@ -136,8 +136,8 @@ class Sequential(Model):
         """The layers, in order; an `Input` does not count."""
         return list(self._members)
 
-    def _sublayers(self) -> list[Layer]:
-        return list(self._members)
+    def _named_sublayers(self) -> list[tuple[str, Layer]]:
+        return [(layer.name, layer) for layer in self._members]
 
     @property
     def _fixed_inputs(self) -> bool:

@@ -130,6 +130,7 @@ class Optimizer(Stateful):
         self._excluded_patterns: list[str] = []
         self._parameters = []
         self._multipliers: list[float] = []
+        self._paths = []
         self._core = None
         self._pending = None
 
@@ -240,11 +241,16 @@ class Optimizer(Stateful):
     # Parameters ----------------------------------------------------------------------------------
 
     def _create(
-        self, parameters: Sequence[Parameter], multipliers: Sequence[float] | None = None
+        self,
+        parameters: Sequence[Parameter],
+        multipliers: Sequence[float] | None = None,
+        paths: Sequence[str] | None = None,
     ) -> _core.Optimizer:
         """Return the core's optimizer of these parameters, in this order, with factors of their rates.
 
-        It is made anew when the parameters are not those of the last call; those that stay keep their slots.
+        `paths` are the parameters' names in the state; by default their own, which are unique in a layer
+        alone. It is made anew when the parameters are not those of the last call; those that stay keep their
+        slots.
         """
         factors = [1.0] * len(parameters) if multipliers is None else list(multipliers)
         wanted = [(p.store, p.name) for p in parameters]
@@ -252,6 +258,7 @@ class Optimizer(Stateful):
         if self._core is not None and same and (multipliers is None or factors == self._multipliers):
             return self._core
         self._multipliers = factors
+        self._paths = [p.path for p in parameters] if paths is None else list(paths)
         names = (*self._settings, *_COMMON)
         config = {name: value for name in names if (value := getattr(self, name)) is not None}
         entries = [

@@ -37,6 +37,7 @@ class Stateful:
     gradient_accumulation_steps: int | None
     _rate: float | schedules.LearningRateSchedule
     _parameters: list[Parameter]
+    _paths: list[str]  # the parameters' names in the state
     _core: _core.Optimizer | None
     _pending: dict[str, Array] | None  # state that came before the parameters
 
@@ -44,7 +45,7 @@ class Stateful:
         # Copies and pickles have the arrays, not the weights that these belong to: those are told anew.
         state = self.get_state()
         state.pop("learning_rate", None)
-        return self.__dict__ | {"_core": None, "_parameters": [], "_pending": state}
+        return self.__dict__ | {"_core": None, "_parameters": [], "_paths": [], "_pending": state}
 
     @property
     def steps(self) -> int:
@@ -89,7 +90,7 @@ class Stateful:
             for key, array in self._core.get_state().items():
                 slot, dot, number = key.rpartition(".")
                 if dot:
-                    state[f"{self._parameters[int(number)].path}/{slot}"] = array
+                    state[f"{self._paths[int(number)]}/{slot}"] = array
         elif self._pending is not None:
             state |= {key: value for key, value in self._pending.items() if key not in state}
         return state
@@ -121,8 +122,8 @@ class Stateful:
             numbered = {"steps": arrays["steps"]}
             waiting = any(key.endswith(f"/{_SET_ASIDE}") for key in slots)
             for slot in [*self._core.slot_names, *([_SET_ASIDE] if waiting else [])]:
-                for i, parameter in enumerate(self._parameters):
-                    key = f"{parameter.path}/{slot}"
+                for i, path in enumerate(self._paths):
+                    key = f"{path}/{slot}"
                     if key not in slots:
                         raise ValueError(f"{type(self).__name__}: the optimizer state lacks '{key}'")
                     numbered[f"{slot}.{i}"] = slots.pop(key)

@@ -14,9 +14,10 @@ Examples
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from fastnn import _registry
 from fastnn._names import nearest
 from fastnn.schedules.base import LearningRateSchedule
 from fastnn.schedules.cosine import CosineDecay, CosineDecayRestarts, OneCycle
@@ -45,7 +46,7 @@ __all__ = [
     "serialize",
 ]
 
-_classes: dict[str, Callable[..., LearningRateSchedule]] = {
+_classes: dict[str, type[LearningRateSchedule]] = {
     cls.__name__: cls
     for cls in (
         Constant,
@@ -113,13 +114,13 @@ def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = Non
     >>> schedules.deserialize({"class_name": "Constant", "config": {"learning_rate": 0.5}})
     Constant(learning_rate=0.5)
     """
-    known = {**_classes, **(custom_objects or {})}
     if not isinstance(description, Mapping) or not {"class_name", "config"} <= set(description):
         raise ValueError(f"a schedule is described by 'class_name' and 'config', got {description!r}")
     name = description["class_name"]
-    if name not in known:
-        raise ValueError(f"unknown schedule {name!r}{nearest(str(name), known)}")
-    made: LearningRateSchedule = known[name].from_config(description["config"])
+    cls = _registry.find_class(LearningRateSchedule, name, custom_objects) or _classes.get(str(name))
+    if cls is None:
+        raise ValueError(f"unknown schedule {name!r}{nearest(str(name), _classes)}{_registry.CURE}")
+    made: LearningRateSchedule = cls.from_config(description["config"])
     return made
 
 
