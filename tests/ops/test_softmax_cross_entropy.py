@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 import reference
+import reference_losses
 from checks import Refusal, batch, case, check_op, labels, uniform
+from loss_cases import run_loss, target, wrong
 
 from fastnn import _core
 
@@ -18,6 +20,25 @@ WRONG = [
 ]
 
 CASES = [
+    case(
+        "softmax_cross_entropy",
+        [batch(5, make=uniform(-3, 3)), target(5)],
+        reference_losses.softmax_cross_entropy,
+        refuses=wrong(False),
+    ),
+    case(
+        "softmax_cross_entropy",
+        [batch(3, 37), target(3, 37)],
+        reference_losses.softmax_cross_entropy,
+        label_smoothing=0.1,
+    ),
+    # Labels need not sum to 1.
+    case(
+        "softmax_cross_entropy",
+        [batch(4), target(4, make=uniform(0, 2))],
+        reference_losses.softmax_cross_entropy,
+    ),
+    case("softmax_cross_entropy", [batch(1), target(1)], reference_losses.softmax_cross_entropy),
     case(
         SPARSE,
         [batch(5, make=uniform(-3, 3)), labels(classes=5)],
@@ -36,7 +57,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("declared", CASES, ids=str)
-def test_sparse_softmax_cross_entropy(declared):
+def test_softmax_cross_entropy(declared):
     check_op(declared)
 
 
@@ -62,3 +83,29 @@ def test_label_out_of_range_names_the_sample(layout, label):
     with pytest.raises(ValueError, match=rf"head .*sample 37 .*got class or id {label}, expected .* 0 to 4"):
         function.run([np.zeros((40, 5), "float32"), given])
     function.run([np.zeros((40, 5), "float32"), np.zeros(40, "int32")])
+
+
+@pytest.mark.parametrize("layout", ["rows", "lanes"])
+def test_large_logits_stay_exact(layout):
+    z = np.array([[1000.0, 999.0, -1000], [-1e30, 0, 1e30], [3e4, 3e4 + 1, 0]], "float32")
+    y = np.eye(3, dtype="float32")[[0, 2, 1]]
+    expected = [np.log1p(np.exp(-1)), 0, np.log1p(np.exp(-1))]
+    np.testing.assert_allclose(run_loss("softmax_cross_entropy", z, y, layout), expected, rtol=1e-5)
+    ids = np.array([0, 2, 1], "int32")
+    np.testing.assert_allclose(run_loss("sparse_softmax_cross_entropy", z, ids, layout), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("layout", ["rows", "lanes"])
+def test_a_class_masked_by_minus_infinity(layout):
+    z = np.array([[1.0, -np.inf, 1.0]] * 2, "float32")
+    y = np.eye(3, dtype="float32")[[0, 1]]
+    np.testing.assert_allclose(run_loss("softmax_cross_entropy", z, y, layout), [np.log(2), np.inf])
+    slopes = run_loss("softmax_cross_entropy", z[:1], y[:1], layout, gradient=True)
+    np.testing.assert_allclose(slopes, [[-0.5, 0, 0.5]])
+
+
+@pytest.mark.parametrize("layout", ["rows", "lanes"])
+def test_nan_scores_give_nan(layout):
+    p = np.array([[0.5, 0.5], [np.nan, 0.5]], "float32")
+    y = np.eye(2, dtype="float32")
+    np.testing.assert_array_equal(np.isnan(run_loss("softmax_cross_entropy", p, y, layout)), [False, True])
