@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-import safetensors
+import safetensors.numpy
 
 import fastnn
 from fastnn import _container, layers, saving
@@ -84,10 +84,6 @@ def test_functional_round_trip(tmp_path):
     (kind, rest), (kind_2, rest_2) = model.predict(x, verbose=0), loaded.predict(x, verbose=0)
     np.testing.assert_array_equal(kind, kind_2)
     np.testing.assert_array_equal(rest["v"], rest_2["v"])
-    with safetensors.safe_open(tmp_path / "m.safetensors", "np") as file:
-        assert (
-            "block/dense/kernel" in {name.replace("dense_1", "dense") for name in file.keys()} or file.keys()
-        )
 
 
 @pytest.mark.parametrize("kind", ["functional", "subclass"])
@@ -124,8 +120,7 @@ def test_subclass_round_trip(tmp_path):
     assert isinstance(loaded, Sub)
     assert loaded.name == "sub"
     np.testing.assert_array_equal(model.predict(A, verbose=0), loaded.predict(A, verbose=0))
-    with safetensors.safe_open(tmp_path / "m.safetensors", "np") as file:
-        assert "layers_in_a_row.2/kernel" in file.keys()
+    assert "layers_in_a_row.2/kernel" in safetensors.numpy.load_file(tmp_path / "m.safetensors")
 
 
 def test_an_unregistered_class_is_named_and_nothing_runs(tmp_path):
@@ -228,7 +223,7 @@ def test_custom_functions(tmp_path):
         model.save(tmp_path / "m.safetensors")
     from fastnn import _registry
 
-    with _registry.knowing({"twice": twice}), pytest.raises(ValueError, match="absolute.*registered"):
+    with _registry.knowing({"twice": twice}), pytest.raises(TypeError, match="absolute.*registered"):
         model.save(tmp_path / "m.safetensors")
     functions = {"twice": twice, "absolute": absolute}
     with _registry.knowing(functions):
@@ -275,7 +270,7 @@ def rewritten(source, target, change):
         (lambda c: c.pop("outputs"), "no 'outputs'"),
         (lambda c: c["calls"].pop(), "cycle|no output|does not come before"),
         (lambda c: c.update(layers=[]), "not described|no output"),
-        (lambda c: c["layers"].append(c["layers"][3]), "weight"),
+        (lambda c: c["layers"].append(c["layers"][3]), "two layers have one name"),
     ],
 )
 def test_damaged_configurations(tmp_path, change, message):
@@ -337,6 +332,7 @@ def test_learning_rates_of_groups():
         ({"block": 0.1}, {"block": 0.1}),
         ({"block/one": 0.0}, {"block/one": 0.0}),
         ({"*/bias": 3.0}, {"bias": 3.0}),
+        ({"bias": 3.0}, {"bias": 3.0}),
         ({"block": 0.5, "two/bias": 2.0}, {"block": 0.5, "two/bias": 2.0}),
         ({"head/kernel": 0.25}, {"head/kernel": 0.25}),
     ):

@@ -77,9 +77,9 @@ class Compilable(Resumable):
             What `fit` does when a loss is NaN or Inf: stop before the update with an error that names
             epoch, step and the first op at fault; warn and go on; or go on.
         learning_rate_multipliers : dict of str to float, optional
-            Factors of the learning rate by weight: keys are names of layers, or paths of layers or weights,
-            with ``*`` for anything (``"encoder"``, ``"encoder/conv_1/kernel"``, ``"*/bias"``). The last key
-            that fits counts; 0 keeps weights as they are.
+            Factors of the learning rate by parts of the weights' paths, with ``*`` for anything:
+            ``"encoder"``, ``"encoder/conv_*"``, ``"bias"``. The last key that fits counts; 0 keeps weights
+            as they are.
 
         Raises
         ------
@@ -182,7 +182,7 @@ class Compilable(Resumable):
         paths = list(self.named_weights()) if chosen else []
         for key in chosen:
             if not any(_matches(key, path) for path in paths):
-                known = sorted({path.rpartition("/")[0] for path in paths})
+                known = sorted({part for path in paths for part in path.split("/")})
                 raise ValueError(
                     f"compile: learning_rate_multipliers has {key!r}, but no weight's path fits"
                     f"{nearest(key, known)}"
@@ -195,12 +195,7 @@ class Compilable(Resumable):
 
 
 def _matches(pattern: str, path: str) -> bool:
-    """Whether a pattern is a weight's path, or names a layer that holds it."""
+    """Whether a pattern is part of a weight's path: names of layers that follow each other, and its own."""
     parts = path.split("/")
-    for first in range(len(parts)):
-        for last in range(first + 1, len(parts) + 1):
-            if (first == 0 or last < len(parts)) and fnmatch.fnmatchcase(
-                "/".join(parts[first:last]), pattern
-            ):
-                return True
-    return False
+    runs = ("/".join(parts[i:j]) for i in range(len(parts)) for j in range(i + 1, len(parts) + 1))
+    return any(fnmatch.fnmatchcase(run, pattern) for run in runs)
