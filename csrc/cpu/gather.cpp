@@ -163,6 +163,23 @@ void fill_group(const Rows& rows, int64_t size, To* out) {
   }
 }
 
+// The same for rows of fewer elements than a vector has: tables of few columns, targets.
+template <int L>
+void fill_narrow_group(const Rows& rows, int64_t size, float* out) {
+  using V = Vec<float, L>;
+  if (size <= 2) {
+    for (int64_t e = 0; e < size; ++e) {
+      for (int lane = 0; lane < L; ++lane)
+        out[e * L + lane] = read<float, float>(rows.here[lane] + e * static_cast<int64_t>(sizeof(float)));
+    }
+    return;
+  }
+  V r[L];
+  for (int i = 0; i < L; ++i) r[i] = load_partial<V>(reinterpret_cast<const float*>(rows.here[i]), size);
+  detail::transpose_registers<float, L>(r);
+  for (int64_t j = 0; j < size; ++j) store(out + j * L, r[j]);
+}
+
 // The same for all types, by blocks of rows that are converted first. Word is an integer of To's size.
 template <class Word, int L>
 void fill_group(const Rows& rows, int64_t size, int64_t source_bytes, ConvertFn convert, Word* out) {
@@ -227,10 +244,21 @@ void each_group(const GatherCall& call, Fill fill) {
   }
 }
 
+bool aligned(const GatherCall& call) {
+  const auto address = reinterpret_cast<uintptr_t>(call.source) | static_cast<uintptr_t>(call.row_stride);
+  return address % alignof(float) == 0;
+}
+
 template <int L>
 void gather_lanes(const GatherCall& call) {
   if constexpr (L == vector_lanes<float>) {
     float* out = static_cast<float*>(call.out);
+    if (call.type == DType::f32 && call.source_type == DType::f32 && call.size < L && aligned(call)) {
+      each_group<L>(call, [&](const Rows& rows, int64_t first) {
+        fill_narrow_group<L>(rows, call.size, out + first * call.size);
+      });
+      return;
+    }
     const bool fast = call.type == DType::f32 && call.size >= L;
     if (fast && call.source_type == DType::f32) {
       each_group<L>(call, [&](const Rows& rows, int64_t first) {

@@ -153,7 +153,7 @@ class Compilable(Resumable):
         return any(objectives.needs_labels(i) for i in range(len(objectives.names)))
 
     def _loop(self, data: Data, training: bool) -> Loop:
-        trainable = tuple(weight.trainable for weight in self.weights) if training else ()
+        trainable = tuple(weight.trainable for weight in self._all_weights()) if training else ()
         key = (training, self.structure_version, self._shapes_key(data.x), data.key(), trainable)
         found = self._loops.pop(key, None)
         if found is None:
@@ -162,6 +162,13 @@ class Compilable(Resumable):
         if len(self._loops) > _KEPT_LOOPS:
             self._loops.pop(next(iter(self._loops)))
         return found
+
+    def _all_weights(self) -> list[Weight]:
+        """Return `weights`, collected anew only when layers came or went: epochs may take microseconds."""
+        held: tuple[int, list[Weight]] | None = self.__dict__.get("_weights_held")
+        if held is None or held[0] != self.structure_version or not self.built:
+            held = self.__dict__["_weights_held"] = (self.structure_version, self.weights)
+        return held[1]
 
     def _weight_paths(self, weights: Sequence[Weight]) -> list[str]:
         """Return the weights' names in the model."""
