@@ -29,6 +29,12 @@ from fastnn.layers.attention import GroupedQueryAttention, MultiHeadAttention
 from fastnn.layers.base import (
     Layer,
 )
+from fastnn.layers.cells import (
+    GRUCell,
+    LSTMCell,
+    SimpleRNNCell,
+    StackedRNNCells,
+)
 from fastnn.layers.context import (
     BuildContext,
 )
@@ -132,6 +138,9 @@ from fastnn.layers.reshaping import (
     Permute,
     Reshape,
 )
+from fastnn.layers.rnn import (
+    RNN,
+)
 from fastnn.layers.serialization import (
     deserialize,
     serialize,
@@ -178,6 +187,7 @@ __all__ = [
     "Exponential",
     "Flatten",
     "GELU",
+    "GRUCell",
     "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
@@ -198,6 +208,7 @@ __all__ = [
     "InputLayer",
     "InputSpec",
     "InstanceNormalization",
+    "LSTMCell",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -218,6 +229,7 @@ __all__ = [
     "PReLU",
     "Permute",
     "RMSNormalization",
+    "RNN",
     "ReLU",
     "Rescaling",
     "Reshape",
@@ -225,12 +237,14 @@ __all__ = [
     "SeparableConv1D",
     "SeparableConv2D",
     "SiLU",
+    "SimpleRNNCell",
     "Sigmoid",
     "Softmax",
     "Softplus",
     "Softsign",
     "SpatialDropout2D",
     "Subtract",
+    "StackedRNNCells",
     "Swish",
     "Tanh",
     "UpSampling1D",

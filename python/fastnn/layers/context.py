@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +97,14 @@ class BuildContext:
                 "pass it in as an input"
             )
         return tensor
+
+    def once(self, key: Any, make: Callable[[Tensor], Tensor], like: Tensor) -> Tensor:
+        """Return ``make(like)``: a value a sample that stays the same over the steps of a scan.
+
+        In the body of a scan `make` is called once for each key, in the graph around it, with a tensor of
+        that graph.
+        """
+        return make(like)
 
     def placeholder(self, tensor: Tensor, dtype: str | None, extent: int | None = None) -> Tensor:
         """Add an input that stands for a tensor without a graph.

@@ -70,6 +70,9 @@ from fastnn.ops.logic import (
     not_equal,
     where,
 )
+from fastnn.ops.loops import (
+    scan,
+)
 from fastnn.ops.reductions import (
     logsumexp,
     max,
@@ -141,6 +144,7 @@ __all__ = [
     "reshape",
     "round",
     "rsqrt",
+    "scan",
     "sign",
     "sin",
     "split",

@@ -124,10 +124,14 @@ def operands(*values: Any, like: str | None = None) -> list[Tensor]:
     from fastnn.layers.weight import Weight
 
     context = current("ops")
-    made: list[Any] = [context.use(value) if isinstance(value, Weight) else value for value in values]
-    for value in made:
-        if isinstance(value, Tensor):
-            check_graph(value)
+    made: list[Any] = [
+        context.use(value)
+        if isinstance(value, Weight)
+        else context.adopt(value)
+        if isinstance(value, Tensor)
+        else value
+        for value in values
+    ]
     fixed = [value.dtype for value in made if isinstance(value, Tensor)]
     arrays = [None if isinstance(value, Tensor) else _array(value, context.scope) for value in made]
     dtype = fixed[0] if fixed else _dtype_of_arrays(made, arrays, like)
@@ -163,18 +167,6 @@ def floating(value: Any, name: str) -> Tensor:
             "fastnn.ops.cast(x, 'float32')"
         )
     return tensor
-
-
-def check_graph(tensor: Tensor) -> None:
-    """Raise ValueError unless the tensor lives in the graph that is being built."""
-    from fastnn.layers.context import current
-
-    context = current("ops")
-    if tensor.graph is not context.graph:
-        raise ValueError(
-            f"{context.scope}: tensor {tensor.name!r} of shape {tensor.shape} belongs to another graph; pass "
-            "it in as an input"
-        )
 
 
 def _array(value: Any, scope: str) -> Any:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from fastnn.layers.base import Layer
 from fastnn.layers.context import BuildContext, current
 from fastnn.layers.nest import leaves, map_leaves
 from fastnn.layers.weight import Weight
+from fastnn.ops._dispatch import as_tensor, is_batched
 from fastnn.tensor import Tensor, apply, graph_tensor
 
 __all__ = ["scan"]
@@ -81,10 +84,34 @@ def scan(
     given = [leaf for leaf in (*leaves(init), *leaves(xs)) if isinstance(leaf, Tensor)]
     if any(tensor.graph is None for tensor in given):
         layer = Scan(f, length=length, reverse=reverse, dtype=_floating(given))
-        return layer([init, xs])  # type: ignore[no-any-return]
+        found = iter(list(leaves(layer([init, xs]))))
+        carry, ys = map_leaves(lambda leaf: None if leaf is None else next(found), layer.returned)
+        return carry, ys
     if not given and not _building():
         raise TypeError("scan: works on tensors; call it in a layer's `call`, or on an Input")
     return trace_scan(f, init, xs, length, reverse)
+
+
+class Zeros:
+    """A carry that begins as zeros.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Without the samples.
+    dtype : str
+
+    Examples
+    --------
+    >>> from fastnn.ops.loops import Zeros
+    >>> Zeros((3,), "float32").shape
+    (None, 3)
+    """
+
+    def __init__(self, shape: Sequence[int], dtype: str) -> None:
+        self.shape = (None, *shape)
+        self.dtype = dtype
+        self.id: int | None = None
 
 
 class Scan(Layer):
@@ -125,19 +152,21 @@ class Scan(Layer):
         self.length = length
         self.reverse = bool(reverse)
         self._inner: list[Layer] = []
+        self.returned: Any = None  # what the last trace gave, with its structure
 
     def _input_dtypes(self, inputs: Any) -> list[str | None]:
         return [None for _ in leaves(inputs)]
 
     def call(self, inputs: Any) -> Any:
-        """Run the function along the steps."""
+        """Run the function along the steps; returns all tensors in a list."""
         init, xs = inputs
         before = len(current(self.label).weights)
         result = trace_scan(self.f, init, xs, self.length, self.reverse)
         for weight, _ in current(self.label).weights[before:]:
             if all(weight.owner is not layer for layer in self._inner):
                 self._inner.append(weight.owner)
-        return list(result)
+        self.returned = list(result)
+        return [leaf for leaf in leaves(self.returned) if leaf is not None]
 
     def get_config(self) -> dict[str, Any]:
         """Raise NotImplementedError: a function has no plain form."""
@@ -170,6 +199,8 @@ class BodyContext(BuildContext):
         super().__init__(training=outer.training)
         self.outer = outer
         self.constants: list[tuple[Tensor, Tensor]] = []  # outer's tensor, the body's
+        self.samples: Tensor | None = None  # a batched tensor of the graph around it
+        self._made: dict[Any, Tensor] = {}
         self._scopes = [*outer._scopes]
         self._calling = [*outer._calling]
 
@@ -197,7 +228,16 @@ class BodyContext(BuildContext):
             self.constants.append((tensor, inside))
         return inside
 
-    def input(self, name: str, like: Tensor, batched: bool | None = True, stepped: bool = False) -> Tensor:
+    def once(self, key: Any, make: Callable[[Tensor], Tensor], like: Tensor) -> Tensor:
+        """Return the body's stand-in for what `make` computed outside of the loop."""
+        if key not in self._made:
+            if self.samples is None:
+                raise ValueError(f"{self.scope}: a scan without xs and init of samples has none to draw for")
+            with self.outer:
+                self._made[key] = self.outer.once(key, make, self.samples)
+        return self.adopt(self._made[key])
+
+    def input(self, name: str, like: Any, batched: bool | None = True, stepped: bool = False) -> Tensor:
         """Add an input to the body: one sample of `like`, or a step of it."""
         own = bool(like.shape) and like.shape[0] is None
         dims = [n for n in like.shape if n is not None][1 if stepped else 0 :]
@@ -207,7 +247,8 @@ class BodyContext(BuildContext):
     def assign(self, weight: Weight, value: Tensor) -> None:
         """Refuse: state is assigned once a training step."""
         raise ValueError(
-            f"{self.scope}: state '{weight.path}' cannot be assigned in a scan; make it part of the carry"
+            f"{self.scope}: state '{weight.path}' cannot be assigned in a scan (that of "
+            f"{self.outer.scope or 'a function'}); make it part of the carry"
         )
 
 
@@ -222,6 +263,8 @@ def trace_scan(
     steps = map_leaves(lambda leaf: None if leaf is None else _operand(outer, name, "xs", leaf), xs)
     count = _length(name, [leaf for leaf in leaves(steps) if leaf is not None], length)
     body = BodyContext(outer)
+    known = [t for t in (*leaves(steps), *leaves(begin)) if isinstance(t, Tensor)]
+    body.samples = next((t for t in known if is_batched(t)), None)
     with body:
         body.enter(name)
         paths = iter(list(_paths("carry", begin)))
@@ -229,8 +272,7 @@ def trace_scan(
         step = map_leaves(lambda t: None if t is None else body.input(t.name, t, stepped=True), steps)
         returned = f(carry, step)
         if not isinstance(returned, (tuple, list)) or len(returned) != 2:
-            found = "None" if returned is None else f"{returned!r}"
-            raise TypeError(f"{name}: the function must return a pair (carry, y), got {found}")
+            raise TypeError(f"{name}: the function must return a pair (carry, y), got {returned!r}")
         new, ys = returned
         made = _checked_carry(body, name, carry, new)
         outputs = [_output(body, name, leaf) for leaf in leaves(ys) if leaf is not None]
@@ -269,11 +311,15 @@ def _constants(body: BodyContext, outer: BuildContext) -> tuple[list[Tensor], li
     return [out for out, _ in pairs], [inner for _, inner in pairs]
 
 
-def _operand(outer: BuildContext, name: str, argument: str, leaf: Any) -> Tensor:
+def _operand(outer: BuildContext, name: str, argument: str, leaf: Any) -> Any:
+    if isinstance(leaf, Zeros):
+        return leaf
     if isinstance(leaf, Weight):
         return outer.use(leaf)
     if isinstance(leaf, Tensor):
         return outer.adopt(leaf)
+    if isinstance(leaf, (int, float, np.number, np.ndarray)) and not isinstance(leaf, bool):
+        return as_tensor(leaf)
     raise TypeError(f"{name}: {argument} must hold tensors, got {leaf!r}")
 
 

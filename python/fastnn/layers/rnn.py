@@ -1,0 +1,203 @@
+"""`RNN`: a cell applied to each step of a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastnn import ops
+from fastnn.layers.base import Layer
+from fastnn.layers.cells import StackedRNNCells, call_cell, check_cell
+from fastnn.layers.input_spec import InputSpec
+from fastnn.layers.nest import leaves, map_leaves
+from fastnn.layers.serialization import deserialize
+from fastnn.ops.loops import Zeros, trace_scan
+from fastnn.tensor import Tensor
+
+
+class RNN(Layer):
+    """Applies a recurrent cell to each step of a sequence.
+
+    The loop over steps is one node of the graph, whatever the cell does; see `fastnn.ops.scan`.
+
+    Parameters
+    ----------
+    cell : Layer, or list of layers
+        `LSTMCell`, `GRUCell`, `SimpleRNNCell`, `StackedRNNCells` (made of a list of cells), or a layer of
+        your own with ``call(inputs, states)``, which returns the output and the new states, and with an
+        attribute ``state_size``: an int, or a list of ints and shapes, one for each state. ``output_size``
+        may say the output's.
+    return_sequences : bool, default False
+        Whether to return the output of each step, (None, steps, ...), or the last one's alone.
+    return_state : bool, default False
+        Whether to return the last states, too, after the output.
+    go_backwards : bool, default False
+        Whether to go from the last step to the first; sequences come in the order in which they were made.
+    unroll : bool, default False
+        Accepted for likeness to Keras; it changes nothing.
+    zero_output_for_mask : bool, default False
+        Whether outputs of masked steps are 0, and not those of the step before.
+    time_major : bool, default False
+        Refused where it is True: samples come first.
+    **kwargs
+        ``name``, ``trainable``, ``dtype``, ``input_shape``.
+
+    Notes
+    -----
+    ``call(inputs, initial_state=None, mask=None)``: inputs (None, steps, ...), initial states as the cell has
+    them (zeros by default), mask (None, steps) of bools or zeros and ones. A step that is masked leaves the
+    states as they are and repeats the output before it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn import layers, ops
+    >>> class Decay(layers.Layer):
+    ...     state_size = 2
+    ...     def call(self, inputs, states):
+    ...         new = 0.5 * states[0] + inputs
+    ...         return new, [new]
+    >>> layers.RNN(Decay())(np.ones((1, 3, 2), "float32"))
+    array([[1.75, 1.75]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        time_major: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if isinstance(cell, (list, tuple)):
+            cell = StackedRNNCells(cell, dtype=self.dtype)
+        check_cell(self.label, cell)
+        if time_major:
+            raise ValueError(
+                f"{self.label}: time_major=True is not supported: samples come first. Swap the axes of the "
+                "input: np.swapaxes(x, 0, 1)"
+            )
+        self.cell = cell
+        self.return_sequences = bool(return_sequences)
+        self.return_state = bool(return_state)
+        self.go_backwards = bool(go_backwards)
+        self.unroll = bool(unroll)
+        self.zero_output_for_mask = bool(zero_output_for_mask)
+        self.time_major = False
+        self.input_spec = InputSpec(min_ndim=3)
+
+    def build(self, input_shape: Any) -> None:
+        """Build the cell for one step."""
+        if not self.cell.built:
+            step = (None, *input_shape[2:])
+            # Called once on a stand-in, a cell of cells builds what is within, too.
+            self.cell._declare(Tensor(step, self.dtype, "step"), None, {"states": self._declared_states()})
+        self.input_spec = InputSpec(
+            ndim=len(input_shape), axes={-1: input_shape[-1]}, cure="Rebuild the layer for it."
+        )
+
+    def _shapes(self) -> Any:
+        return _state_shapes(self.cell)
+
+    def _declared_states(self) -> Any:
+        states = _map_shapes(lambda shape: Tensor((None, *shape), self.dtype, "state"), self._shapes())
+        return states if isinstance(states, list) else [states]
+
+    def call(
+        self, inputs: Tensor, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Any:
+        """Run the cell along the steps."""
+        begin = self._begin(initial_state)
+        xs = {"x": inputs}
+        if mask is not None:
+            xs["mask"] = self._checked_mask(mask, inputs)
+        previous = Zeros(self._output_shape(inputs), self.dtype)
+
+        def step(carry: Any, x: Any) -> Any:
+            states, before = carry["states"], carry["output"]
+            output, new = call_cell(self.cell, x["x"], states)
+            if mask is None:
+                return {"states": new, "output": output}, output
+            news = iter(list(leaves(new)))
+            kept = map_leaves(lambda old: _choose(x["mask"], next(news), old), states)
+            shown = _choose(x["mask"], output, 0.0 if self.zero_output_for_mask else before)
+            return {"states": kept, "output": shown}, shown
+
+        wanted = step if self.return_sequences else (lambda carry, x: (step(carry, x)[0], None))
+        carry, sequence = trace_scan(
+            wanted, {"states": begin, "output": previous}, xs, None, self.go_backwards
+        )
+        output = carry["output"]
+        if self.return_sequences:
+            output = ops.flip(sequence, axis=1) if self.go_backwards else sequence
+        return [output, *leaves(carry["states"])] if self.return_state else output
+
+    def _begin(self, initial_state: Any) -> Any:
+        """Return the initial states in the structure of the cell's."""
+        shapes = self._shapes()
+        zeros = _map_shapes(lambda shape: Zeros(shape, self.dtype), shapes)
+        if initial_state is None:
+            return zeros
+        expected = list(leaves(zeros))
+        given = list(leaves(initial_state))
+        if len(given) != len(expected):
+            raise ValueError(f"{self.label}: expected {len(expected)} initial states, got {len(given)}")
+        for number, (want, got) in enumerate(zip(expected, given, strict=True)):
+            if got is not None and got.shape != want.shape:
+                raise ValueError(
+                    f"{self.label}: initial state {number} must have shape {want.shape}, got {got.shape}"
+                )
+        states = iter(want if got is None else got for want, got in zip(expected, given, strict=True))
+        return map_leaves(lambda _: next(states), zeros)
+
+    def _checked_mask(self, mask: Tensor, inputs: Tensor) -> Tensor:
+        if mask.shape != inputs.shape[:2]:
+            raise ValueError(
+                f"{self.label}: the mask must have shape {inputs.shape[:2]}, a value for each step, "
+                f"got {mask.shape}"
+            )
+        return mask if mask.dtype == self.dtype else ops.cast(mask, self.dtype)
+
+    def _output_shape(self, inputs: Tensor) -> tuple[int, ...]:
+        """Shape of one step's output of one sample: what the cell says, or what comes out of it."""
+        known = getattr(self.cell, "output_size", None)
+        if isinstance(known, int):
+            return (known,)
+        if known is not None:
+            return tuple(known)
+        step = Tensor((None, *inputs.shape[2:]), inputs.dtype, "step")
+        output, _ = self.cell._declare(step, None, {"states": self._declared_states()})
+        return tuple(n for n in output.shape if n is not None)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """Make the layer from what `get_config` returned."""
+        values = dict(config)
+        cell = values.pop("cell")
+        return cls(deserialize(cell) if isinstance(cell, Mapping) else cell, **values)
+
+
+def _choose(mask: Tensor, new: Tensor, old: Any) -> Any:
+    """Take `new` where the mask, a number a sample, is not 0."""
+    spread = ops.reshape(mask, (-1, *(1 for _ in new.shape[1:])))
+    return ops.where(ops.not_equal(spread, 0.0), new, old)
+
+
+def _state_shapes(cell: Any) -> Any:
+    """Shapes of a cell's states, in a list where there are several; those of cells of cells are nested."""
+    if isinstance(cell, StackedRNNCells):
+        return [_state_shapes(inner) for inner in cell.cells]
+    size = cell.state_size
+    if isinstance(size, (list, tuple)):
+        return [(item,) if isinstance(item, int) else tuple(item) for item in size]
+    return (int(size),)
+
+
+def _map_shapes(function: Any, shapes: Any) -> Any:
+    if isinstance(shapes, list):
+        return [_map_shapes(function, shape) for shape in shapes]
+    return function(shapes)

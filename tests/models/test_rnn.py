@@ -1,0 +1,418 @@
+"""Cells and `RNN`, against plain NumPy, and against the same steps written out one by one."""
+
+import numpy as np
+import pytest
+import reference_recurrent
+
+import fastnn
+from fastnn import _core, layers, ops
+from fastnn.layers import BuildContext
+from fastnn.tensor import apply, graph_input
+
+random = np.random.default_rng(0)
+
+
+def draw(*shape, dtype="float64"):
+    return random.normal(size=shape).astype(dtype)
+
+
+def randomised(layer):
+    """Set all weights to random numbers, biases too."""
+    layer.set_weights([0.5 * draw(*w.shape) for w in layer.weights])
+    return layer
+
+
+# -------------------------------------------------------------------------------- NumPy
+
+
+def lstm(cell, x, mask=None, states=(None, None), reverse=False):
+    kernel, recurrent, bias = cell.get_weights()
+    h, c = states
+    return reference_recurrent.lstm(
+        x @ kernel + bias, recurrent, h, c, mask, reverse=reverse, processed_order=True
+    )[1]
+
+
+def gru(cell, x, mask=None, states=(None,), reverse=False):
+    kernel, recurrent, bias = cell.get_weights()
+    after = cell.reset_after
+    xw = x @ kernel + (bias[0] if after else bias)
+    result = reference_recurrent.gru(
+        xw, recurrent, bias[1] if after else None, states[0], mask,
+        reverse=reverse, processed_order=True, reset_after=after,
+    )  # fmt: skip
+    return result[1]
+
+
+def simple_rnn(cell, x, mask=None, states=(None,), reverse=False):
+    kernel, recurrent, bias = cell.get_weights()
+    result = reference_recurrent.simple_rnn(
+        x @ kernel + bias, recurrent, states[0], mask, reverse=reverse, processed_order=True
+    )
+    return result[1]
+
+
+CELLS = {
+    "lstm": (lambda **k: layers.LSTMCell(4, **k), lstm),
+    "gru": (lambda **k: layers.GRUCell(4, **k), gru),
+    "gru reset before": (lambda **k: layers.GRUCell(4, reset_after=False, **k), gru),
+    "simple": (lambda **k: layers.SimpleRNNCell(4, **k), simple_rnn),
+}
+
+
+@pytest.fixture(params=CELLS)
+def kind(request):
+    return CELLS[request.param]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_against_numpy(kind, dtype, masked, backwards):
+    make, reference = kind
+    cell = make(dtype=dtype)
+    layer = layers.RNN(cell, return_sequences=True, go_backwards=backwards, dtype=dtype)
+    x, mask = draw(37, 5, 3), random.random((37, 5)) < 0.6
+    layer.build((None, 5, 3))
+    randomised(layer)
+    states = [draw(37, 4) for _ in range(cell.states)]
+    given = {"mask": mask} if masked else {}
+    found = layer(x.astype(dtype), initial_state=[s.astype(dtype) for s in states], **given)
+    expected = reference(cell, x, mask if masked else None, states, backwards)
+    np.testing.assert_allclose(found, expected, atol=1e-6 if dtype == "float32" else 1e-13)
+
+
+def test_last_output_and_states(kind):
+    make, _ = kind
+    sequence = layers.RNN(make(name="cell"), return_sequences=True, return_state=True)
+    last = layers.RNN(make(name="cell"), return_state=True)
+    x, mask = draw(6, 5, 3, dtype="float32"), np.arange(5) < np.arange(6)[:, None]
+    whole = sequence(x)
+    last.build(x.shape)
+    last.set_weights(sequence.get_weights())
+    for given in ({}, {"mask": mask}):
+        whole, single = sequence(x, **given), last(x, **given)
+        np.testing.assert_array_equal(whole[0][:, -1], single[0])
+        for a, b in zip(whole[1:], single[1:], strict=True):
+            np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(whole[1][1], sequence(x[:, :1])[1][1])  # one step of sample 1 counts
+    assert not whole[0][0].any()  # nothing counts: zeros
+
+
+def test_zero_output_for_mask():
+    cell = layers.SimpleRNNCell(4)
+    plain = layers.RNN(cell, return_sequences=True)
+    zero = layers.RNN(cell, return_sequences=True, zero_output_for_mask=True)
+    x, mask = draw(3, 5, 2, dtype="float32"), random.random((3, 5)) < 0.5
+    expected = np.where(mask[..., None], plain(x, mask=mask), 0)
+    np.testing.assert_array_equal(zero(x, mask=mask), expected)
+
+
+def test_single_step_on_arrays():
+    cell = layers.LSTMCell(4)
+    x, h, c = draw(3, 2, dtype="float32"), draw(3, 4, dtype="float32"), draw(3, 4, dtype="float32")
+    output, (new_h, new_c) = cell(x, [h, c])
+    found = layers.RNN(cell, return_state=True)(x[:, None], initial_state=[h, c])
+    for a, b in zip(found, (output, new_h, new_c), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_forget_bias():
+    layer = layers.RNN(layers.LSTMCell(3))
+    layer.build((None, 4, 2))
+    bias = layer.get_weights()[2]
+    np.testing.assert_array_equal(bias, np.repeat([0, 1, 0, 0], 3))
+
+
+# -------------------------------------------------------------------------------- gradients
+
+
+class Unrolled(layers.Layer):
+    """The cell's steps one by one."""
+
+    def __init__(self, cell, **kwargs):
+        super().__init__(**kwargs)
+        self.cell = cell
+
+    def call(self, inputs):
+        states = [
+            apply("scale_shift", [ops.matmul(inputs[:, 0], np.zeros((inputs.shape[2], n)))], {"scale": 0.0})
+            for n in self.cell.state_size
+        ]
+        for t in range(inputs.shape[1]):
+            output, states = self.cell(inputs[:, t], states)
+        return output
+
+
+def gradients_of(layer, x, training=False):
+    """Loss, and its gradients with respect to x and weights, from one graph."""
+    with BuildContext(training=training) as context:
+        source = graph_input(context.graph, (None, *x.shape[1:]), str(x.dtype), "x")
+        output = layer(source)
+        output = output[0] if isinstance(output, list) else output
+        loss = apply("weighted_sum", [ops.sin(output), None, None])
+    targets = [source, *(t for _, t in context.weights)]
+    found = context.graph.gradients(loss.id, [t.id for t in targets])
+    function = _core.Function(context.graph, [loss.id, *found])
+    return function, [w for w, _ in context.weights]
+
+
+def test_gradients_like_unrolled():
+    cell = layers.StackedRNNCells([layers.LSTMCell(4, dtype="float64")], dtype="float64")
+    inner = layers.LSTMCell(4, dtype="float64")
+    x = draw(5, 6, 3)
+    scanned, looped = layers.RNN(cell, dtype="float64"), Unrolled(inner, dtype="float64")
+    scanned(x), looped(x)
+    randomised(scanned)
+    inner.set_weights(scanned.get_weights())
+    first, weights = gradients_of(scanned, x)
+    second, others = gradients_of(looped, x)
+    order = [[w.name for w in others].index(w.name) for w in weights]
+    a, b = first.run([x]), second.run([x])
+    b = [*b[:2], *(b[2 + i] for i in order)]
+    for p, q in zip(a, b, strict=True):
+        np.testing.assert_allclose(p, q, rtol=1e-10, atol=1e-12)
+
+
+STACKS = {
+    "lstm on gru": lambda: layers.StackedRNNCells(
+        [layers.LSTMCell(4, dtype="float64"), layers.GRUCell(3, reset_after=False, dtype="float64")],
+        dtype="float64",
+    ),
+    "gru": lambda: layers.GRUCell(4, dtype="float64"),
+    "dropout": lambda: layers.LSTMCell(4, dropout=0.3, recurrent_dropout=0.3, dtype="float64"),
+}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("steps", [1, 4])
+def test_gradients_by_differences(stack, steps):
+    layer = layers.RNN(STACKS[stack](), dtype="float64")
+    x = draw(3, steps, 2)
+    layer(x)
+    randomised(layer)
+    function, weights = gradients_of(layer, x, training=stack == "dropout")
+    found = function.run([x], seed=3)
+
+    def loss(value=x):
+        return float(function.run([value], seed=3)[0])
+
+    direction = draw(*x.shape)
+    numeric = (loss(x + 1e-5 * direction) - loss(x - 1e-5 * direction)) / 2e-5
+    assert np.sum(found[1] * direction) == pytest.approx(numeric, rel=1e-7, abs=1e-9)
+    for weight, gradient in zip(weights, found[2:], strict=True):
+        before, direction = weight.numpy(), draw(*weight.shape)
+        weight.assign(before + 1e-5 * direction)
+        above = loss()
+        weight.assign(before - 1e-5 * direction)
+        numeric = (above - loss()) / 2e-5
+        weight.assign(before)
+        assert np.sum(gradient * direction) == pytest.approx(numeric, rel=1e-7, abs=1e-9), weight.path
+
+
+@pytest.mark.parametrize("samples", [1, 31, 33, 70])
+def test_threads_give_the_same_bits(samples):
+    layer = layers.RNN([layers.LSTMCell(17), layers.GRUCell(5)])
+    x = draw(samples, 4, 3, dtype="float32")
+    layer(x)
+    function, _ = gradients_of(layer, x)
+    first = function.run([x], threads=1)
+    for threads in (2, 3):
+        for a, b in zip(first, function.run([x], threads=threads), strict=True):
+            assert a.tobytes() == b.tobytes()
+
+
+def test_dropout_is_the_same_at_each_step():
+    cell = layers.SimpleRNNCell(8, activation="linear", use_bias=False, recurrent_initializer="zeros",
+                                kernel_initializer="identity", dropout=0.5)  # fmt: skip
+    layer = layers.RNN(cell, return_sequences=True)
+    found = layer(np.ones((4, 6, 8), "float32"), training=True)
+    assert set(np.unique(found)) == {0.0, 2.0}
+    assert (found == found[:, :1]).all()
+    assert len(np.unique(found[:, 0], axis=0)) > 1  # other patterns for other samples
+
+
+# -------------------------------------------------------------------------------- models
+
+
+@fastnn.saving.register
+class Leaky(layers.Layer):
+    """A cell of one's own: two states, one of them a count."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_size = [units, 1]
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight((input_shape[-1], self.units), name="kernel")
+        self.rate = self.add_weight((self.units,), "zeros", name="rate")
+
+    def call(self, inputs, states):
+        value, count = states
+        rate = fastnn.activations.sigmoid(ops.add(self.rate, value * 0.0))
+        value = value * rate + ops.matmul(inputs, self.kernel)
+        return ops.concatenate([ops.tanh(value), count], axis=-1), [value, count + 1.0]
+
+
+def test_custom_cell_is_trained_saved_and_loaded(tmp_path):
+    model = fastnn.Sequential(
+        [fastnn.Input((6, 2)), layers.RNN(Leaky(5), name="rnn"), layers.Dense(1, name="head")]
+    )
+    assert model.layers[0].compute_output_shape((None, 6, 2)) == (None, 6)
+    model.compile(fastnn.optimizers.Adam(0.02), "mse")
+    x = draw(200, 6, 2, dtype="float32")
+    y = x.sum((1, 2))
+    losses = model.fit(x, y, epochs=40, verbose=0).history["loss"]
+    assert losses[-1] < 0.05 * losses[0]
+    model.save(tmp_path / "model.safetensors")
+    again = fastnn.saving.load_model(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(model.predict(x, verbose=0), again.predict(x, verbose=0))
+    assert sorted(again.named_weights()) == sorted(model.named_weights())
+
+
+def test_config_round_trip():
+    layer = layers.RNN(
+        [layers.LSTMCell(4, activation="relu", dropout=0.25), layers.GRUCell(3, reset_after=False)],
+        return_sequences=True, go_backwards=True, name="rnn",
+    )  # fmt: skip
+    again = layers.deserialize(layers.serialize(layer))
+    assert again.get_config() == layer.get_config()
+    assert again.cell.cells[0].activation is fastnn.activations.relu
+
+
+def test_functional_model_with_states():
+    x = fastnn.Input((5, 3))
+    output, h, c = layers.RNN(layers.LSTMCell(4), return_state=True)(x)
+    decoded = layers.RNN(layers.LSTMCell(4), return_sequences=True)(x, initial_state=[h, c])
+    model = fastnn.Model(x, [output, decoded])
+    first, second = model.predict(draw(3, 5, 3, dtype="float32"), verbose=0)
+    assert first.shape == (3, 4)
+    assert second.shape == (3, 5, 4)
+
+
+# -------------------------------------------------------------------------------- scan in layers
+
+
+class Scanned(layers.Layer):
+    """Applies a function by scan, in a layer's call."""
+
+    def __init__(self, function, **kwargs):
+        super().__init__(**kwargs)
+        self.function = function
+
+    def call(self, inputs):
+        return ops.scan(self.function, ops.multiply(inputs[:, 0], 0.0), inputs)[0]
+
+
+def test_scan_between_layers_has_the_weights_it_uses():
+    dense = layers.Dense(3, name="inner")
+    x = fastnn.Input((4, 3))
+    last, _ = ops.scan(lambda h, x: (ops.tanh(dense(h) + x), None), ops.multiply(x[:, 0], 0.0), x)
+    model = fastnn.Model(x, last)
+    assert len(model.trainable_weights) == 2
+    model.compile("sgd", "mse")
+    before = dense.get_weights()[0]
+    model.fit(draw(8, 4, 3, dtype="float32"), np.ones((8, 3), "float32"), verbose=0)
+    assert (dense.get_weights()[0] != before).any()
+    with pytest.raises(NotImplementedError, match="function of a scan cannot be saved"):
+        model.get_config()
+
+
+def test_scan_uses_what_is_around_it():
+    class Around(layers.Layer):
+        def call(self, inputs):
+            total = ops.sum(inputs, axis=1)
+            weight = np.full((3, 3), 0.5, "float32")
+            return ops.scan(lambda h, x: (ops.matmul(h, weight) + total * x, None), total, inputs)[0]
+
+    x = draw(5, 4, 3, dtype="float32")
+    h = total = x.sum(1)
+    for t in range(4):
+        h = h @ np.full((3, 3), 0.5) + total * x[:, t]
+    np.testing.assert_allclose(Around()(x), h, rtol=1e-5)
+
+
+def test_an_error_of_the_data_names_the_layer():
+    with pytest.raises(ValueError, match=r"Rnn|RNN.*got class or id 9, expected an integer from 0 to 3"):
+        embed = layers.Embedding(4, 3)
+
+        class Ids(layers.Layer):
+            integer_inputs = True
+
+            def call(self, inputs):
+                begin = ops.multiply(embed(inputs[:, 0]), 0.0)
+                return ops.scan(lambda h, x: (h + embed(x), None), begin, inputs[:, 1:])[0]
+
+        Ids(name="RNN")(np.array([[0, 1, 9]]))
+
+
+test_an_error_of_the_data_names_the_layer = pytest.mark.skipif(
+    not hasattr(layers, "Embedding"), reason="no Embedding yet"
+)(test_an_error_of_the_data_names_the_layer)
+
+BAD = [
+    (lambda h, x: (ops.concatenate([h, x], axis=-1), None), ValueError,
+     r"carry begins as \(None, 3\) float32, but the function returns \(None, 6\) float32"),
+    (lambda h, x: (ops.cast(h, "int32"), None), TypeError, "carry begins as .* float32, .* returns .* int32"),
+    (lambda h, x: None, TypeError, r"must return a pair \(carry, y\), got None"),
+    (lambda h, x: (None, None), TypeError, "must return tensors, got None"),
+    (lambda h, x: ((h, h), None), ValueError, "not like the one it got: carry is missing"),
+    (lambda h, x: (np.zeros(3), None), TypeError, "must return tensors, got array"),
+    (lambda h, x: (layers.BatchNormalization()(h, training=True), None), ValueError,
+     "cannot be assigned in a scan"),
+    (lambda h, x: (layers.Dense(3, activity_regularizer="l2")(h), None), ValueError,
+     "activity regularizers cannot be added within a scan"),
+    (lambda h, x: (h - ops.mean(h, axis=0), None), ValueError, "sums over the samples|axis 0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("function, error, message", BAD)
+def test_bad_functions(function, error, message):
+    with pytest.raises(error, match=message) as caught:
+        Scanned(function, name="bad")(draw(2, 4, 3, dtype="float32"))
+    assert "bad" in str(caught.value)
+
+
+def test_bad_arguments():
+    x = fastnn.Input((4, 3))
+    with pytest.raises(ValueError, match="xs have 4 steps .*, expected 5"):
+        ops.scan(lambda h, x: (h, None), x[:, 0], x, length=5)
+    with pytest.raises(ValueError, match="must be given as length"):
+        ops.scan(lambda h, x: (h, None), x[:, 0])
+    with pytest.raises(ValueError, match="length must be at least 1"):
+        ops.scan(lambda h, x: (h, None), x[:, 0], length=0)
+    with pytest.raises(TypeError, match="f must be a function"):
+        ops.scan(3, x[:, 0], x)
+    with pytest.raises(TypeError, match="works on tensors"):
+        ops.scan(lambda h, x: (h, None), np.zeros(3), np.zeros((4, 3)))
+    with pytest.raises(ValueError, match="time_major=True is not supported"):
+        layers.RNN(layers.GRUCell(3), time_major=True)
+    with pytest.raises(TypeError, match="expected a cell, .* got <Dense"):
+        layers.RNN(layers.Dense(3))
+    layer = layers.RNN(layers.GRUCell(3))
+    with pytest.raises(ValueError, match=r"mask must have shape \(None, 4\), .* got \(None, 5\)"):
+        layer(np.zeros((2, 4, 3)), mask=np.ones((2, 5)))
+    with pytest.raises(ValueError, match="expected 1 initial states, got 2"):
+        layer(np.zeros((2, 4, 3)), initial_state=[np.zeros((2, 3)), np.zeros((2, 3))])
+    with pytest.raises(ValueError, match=r"initial state 0 must have shape \(None, 3\), got \(None, 2\)"):
+        layer(np.zeros((2, 4, 3)), initial_state=[np.zeros((2, 2))])
+    with pytest.raises(ValueError, match="rank"):
+        layer(np.zeros((2, 4)))
+
+
+def test_weights_that_cannot_be_summed_over_steps_are_named():
+    convolution = layers.Conv2D(3, 3, padding="same", name="conv")
+
+    class Images(layers.Layer):
+        def call(self, inputs):
+            return ops.scan(lambda h, x: (convolution(h) + x, None), inputs[:, 0], inputs)[0]
+
+    model = fastnn.Sequential(
+        [fastnn.Input((2, 5, 5, 3)), Images(name="images"), layers.Flatten(), layers.Dense(1)]
+    )
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="images.*conv.*'conv2d_grad_kernel', which cannot be summed"):
+        model.fit(np.zeros((4, 2, 5, 5, 3), "float32"), np.zeros((4, 1)), verbose=0)
+    convolution.trainable = False
+    model.fit(np.zeros((4, 2, 5, 5, 3), "float32"), np.zeros((4, 1)), verbose=0)
