@@ -14,9 +14,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import fashion_mnist, idx, mnist
+    from . import cifar10, fashion_mnist, idx, imdb, mnist, movielens, multi30k, spoken_digits
 
-__all__ = ["fashion_mnist", "idx", "mnist"]
+__all__ = ["cifar10", "fashion_mnist", "idx", "imdb", "mnist", "movielens", "multi30k", "spoken_digits"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,21 +94,10 @@ class Source:
         RuntimeError
             If the files are nowhere and cannot be downloaded.
         """
-        if path is not None:
-            folder = Path(path).expanduser()
-            if reason := self._lacks(folder):
-                raise ValueError(f"{self.title}: argument 'path': {reason}")
-            return folder
+        found, reasons = _search(self.title, self.name, path, self._lacks)
+        if found is not None:
+            return found
         cache = cache_folder() / self.name
-        data = os.environ.get("FASTNN_DATA")
-        looked = [Path(data).expanduser() / self.name] if data else []
-        looked.append(cache)
-        reasons = []
-        for folder in looked:
-            reason = self._lacks(folder)
-            if not reason:
-                return folder
-            reasons.append(reason)
         try:
             self._download(cache)
         except (ImportError, OSError, ValueError) as error:
@@ -124,8 +113,6 @@ class Source:
 
     def _lacks(self, folder: Path) -> str:
         """Say what a folder lacks; the empty string if nothing."""
-        if not folder.is_dir():
-            return f"{folder} is not a folder"
         missing = [file.name for file in self.files if file.find(folder) is None]
         return f"{folder} has no {', '.join(missing)}" if missing else ""
 
@@ -137,6 +124,74 @@ class Source:
         for file in self.files:
             # pooch writes to a temporary file, compares the checksum, and only then renames.
             pooch.retrieve(self.url + file.name, known_hash=f"md5:{file.md5}", fname=file.name, path=cache)
+
+
+@dataclass(frozen=True)
+class Supplied:
+    """A data set that has no lasting address to be downloaded from: the user supplies it.
+
+    Parameters
+    ----------
+    name : str
+        The name of the folder that holds the set, under ``$FASTNN_DATA`` and in the cache.
+    title : str
+        What messages call the set.
+    home : str
+        Where it comes from.
+    wanted : str
+        What the folder must hold, for messages.
+    lacks : callable
+        Says what an existing folder lacks; the empty string if nothing.
+    """
+
+    name: str
+    title: str
+    home: str
+    wanted: str
+    lacks: Callable[[Path], str]
+
+    def folder(self, path: StrPath | None = None) -> Path:
+        """Return the folder that holds the set: `path`, ``$FASTNN_DATA/<name>`` or ``<cache>/<name>``.
+
+        Raises
+        ------
+        ValueError
+            If `path` is given and does not hold it.
+        RuntimeError
+            If it is nowhere.
+        """
+        found, reasons = _search(self.title, self.name, path, self.lacks)
+        if found is not None:
+            return found
+        raise RuntimeError(
+            f"{self.title} is not on this machine. Looked in: {'; '.join(reasons)}.\n"
+            f"Get it from {self.home}, put {self.wanted} into a folder, and pass that as 'path', or make it "
+            f"the sub-folder '{self.name}' of a folder that the environment variable FASTNN_DATA names."
+        )
+
+
+def _search(
+    title: str, name: str, path: StrPath | None, lacks: Callable[[Path], str]
+) -> tuple[Path | None, list[str]]:
+    """Return the folder that lacks nothing, if there is one, and why others were passed over."""
+
+    def reason_against(folder: Path) -> str:
+        return lacks(folder) if folder.is_dir() else f"{folder} is not a folder"
+
+    if path is not None:
+        folder = Path(path).expanduser()
+        if reason := reason_against(folder):
+            raise ValueError(f"{title}: argument 'path': {reason}")
+        return folder, []
+    data = os.environ.get("FASTNN_DATA")
+    looked = [Path(data).expanduser() / name] if data else []
+    reasons: list[str] = []
+    for folder in [*looked, cache_folder() / name]:
+        reason = reason_against(folder)
+        if not reason:
+            return folder, reasons
+        reasons.append(reason)
+    return None, reasons
 
 
 def cache_folder() -> Path:
