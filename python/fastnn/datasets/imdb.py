@@ -137,6 +137,11 @@ def words_of(text: str) -> list[str]:
     -------
     list of str
 
+    Raises
+    ------
+    AttributeError
+        If it is not a string.
+
     Examples
     --------
     >>> from fastnn.datasets.imdb import words_of
@@ -159,6 +164,11 @@ def get_word_index(texts: Iterable[str] | None = None, path: StrPath | None = No
     Returns
     -------
     dict of str to int
+
+    Raises
+    ------
+    ValueError, RuntimeError
+        As `load_texts`, unless `texts` are given.
 
     Examples
     --------
@@ -210,6 +220,11 @@ def load_data(
     -------
     (x_train, y_train), (x_test, y_test) : tuple of tuples of numpy.ndarray
         Arrays of lists of int, of differing lengths, and uint8 labels: 1 is praise.
+
+    Raises
+    ------
+    ValueError, RuntimeError
+        As `load_texts`.
 
     Examples
     --------
