@@ -36,9 +36,8 @@ def lstm(cell, x, mask=None, states=(None, None), reverse=False):
 def gru(cell, x, mask=None, states=(None,), reverse=False):
     kernel, recurrent, bias = cell.get_weights()
     after = cell.reset_after
-    xw = x @ kernel + (bias[0] if after else bias)
     result = reference_recurrent.gru(
-        xw, recurrent, bias[1] if after else None, states[0], mask,
+        x @ kernel + (0 if after else bias), recurrent, bias if after else None, states[0], mask,
         reverse=reverse, processed_order=True, reset_after=after,
     )  # fmt: skip
     return result[1]
