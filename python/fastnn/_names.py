@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -30,6 +29,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("rellu", ["relu", "tanh"])
     "; did you mean 'relu'?"
     """
+    import difflib
+
     names = sorted(set(known))
     text = name.lower()
     close = difflib.get_close_matches(text, names, n=3, cutoff=0.6)

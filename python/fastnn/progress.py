@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import math
-import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -292,6 +289,9 @@ def _in_notebook() -> bool:
 
 
 def _make_bar(steps: int | None, file: TextIO) -> Any:
+    import importlib.util
+    import shutil
+
     widgets = file is sys.stdout and _in_notebook() and importlib.util.find_spec("ipywidgets")
     base: Any = importlib.import_module("tqdm.notebook" if widgets else "tqdm").tqdm
 

@@ -15,7 +15,7 @@ True
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 
 from fastnn import _numbers
@@ -75,7 +75,7 @@ def next_seed() -> int:
     global _seed, _count
     with _lock:
         if _seed is None:
-            _seed = secrets.randbits(64)
+            _seed = int.from_bytes(os.urandom(8), "little")
         _count += 1
         return _mix(_mix(_seed) + _count) >> 1
 
@@ -102,7 +102,7 @@ def get_state() -> tuple[int, int]:
     global _seed
     with _lock:
         if _seed is None:
-            _seed = secrets.randbits(64)
+            _seed = int.from_bytes(os.urandom(8), "little")
         return _seed, _count
 
 

@@ -9,27 +9,7 @@ Examples
 ... ]
 """
 
-from fastnn.callbacks.base import Callback, CallbackList
-from fastnn.callbacks.checkpoint import BackupAndRestore, ModelCheckpoint
-from fastnn.callbacks.history import History, Timing
-from fastnn.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
-from fastnn.callbacks.logger import CSVLogger
-from fastnn.callbacks.stopping import EarlyStopping, TerminateOnNaN
-from fastnn.callbacks.tensorboard import TensorBoard
-from fastnn.callbacks.user import LambdaCallback
+from fastnn._lazy import attach
 
-__all__ = [
-    "BackupAndRestore",
-    "CSVLogger",
-    "Callback",
-    "CallbackList",
-    "EarlyStopping",
-    "History",
-    "LambdaCallback",
-    "LearningRateScheduler",
-    "ModelCheckpoint",
-    "ReduceLROnPlateau",
-    "TensorBoard",
-    "TerminateOnNaN",
-    "Timing",
-]
+# What there is, and where, says __init__.pyi: for type checkers and, at first use of a name, for Python.
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -7,28 +7,7 @@ Examples
 False
 """
 
-from fastnn.models.autoencoders import autoencoder, vae
-from fastnn.models.base import Model
-from fastnn.models.convolutional import alexnet, mobilenet, unet, vgg11
-from fastnn.models.ready import lenet5, mlp, perceptron
-from fastnn.models.residual import resnet8, resnet18, resnet20
-from fastnn.models.sequential import Sequential
-from fastnn.saving import load_model
+from fastnn._lazy import attach
 
-__all__ = [
-    "Model",
-    "Sequential",
-    "alexnet",
-    "autoencoder",
-    "lenet5",
-    "load_model",
-    "mlp",
-    "mobilenet",
-    "perceptron",
-    "resnet18",
-    "resnet20",
-    "resnet8",
-    "unet",
-    "vae",
-    "vgg11",
-]
+# What there is, and where, says __init__.pyi: for type checkers and, at first use of a name, for Python.
+__getattr__, __dir__, __all__ = attach(__name__, __file__)
