@@ -59,6 +59,7 @@ class Layer(Calls):
 
     input_spec: InputSpec | None = None
     _unsaved_arguments: tuple[str, ...] = ()  # of the constructor, that are no configuration
+    casts_inputs = False  # whether integers that come in are made floating-point numbers
     integer_inputs = False  # whether inputs are ids (int32) and not numbers to compute with
 
     def __init__(

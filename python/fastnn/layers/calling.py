@@ -15,7 +15,7 @@ from fastnn import _core, random
 from fastnn._names import nearest
 from fastnn.layers.context import BuildContext, current
 from fastnn.layers.nest import leaves, map_leaves
-from fastnn.tensor import Node, Tensor
+from fastnn.tensor import Node, Tensor, apply
 
 if TYPE_CHECKING:
     from fastnn.layers.input_spec import InputSpec
@@ -33,6 +33,8 @@ class Calls:
     built: bool
     activity_regularizer: Any
     input_spec: InputSpec | None
+    integer_inputs: bool
+    casts_inputs: bool
     _nodes: list[Node]
     _functions: dict[Any, Any]
     _lock: threading.RLock
@@ -113,6 +115,8 @@ class Calls:
                     f"{self.label}: computes in {self.dtype}, but its input {leaf.name!r} is {leaf.dtype}. "
                     "Give all layers of a model the same dtype."
                 )
+        if self.casts_inputs:
+            inputs = map_leaves(self._as_floating, inputs)
         outer = context.training
         context.training = outer if training is None else bool(training)
         context.enter(self.label, self)
@@ -131,6 +135,11 @@ class Calls:
             context.leave()
             context.training = outer
         return outputs
+
+    def _as_floating(self, tensor: Any) -> Any:
+        if tensor is None or tensor.dtype in ("float32", "float64"):
+            return tensor
+        return apply("cast", [tensor], {"dtype": self.dtype})
 
     def _build_for(self, shapes: Any) -> None:
         self.build(shapes)
@@ -166,7 +175,8 @@ class Calls:
 
     def _input_dtypes(self, inputs: Any) -> list[str | None]:
         """Say what an `Input` becomes that is given as one of these inputs; None: what it was declared as."""
-        return [self.input_dtype for _ in leaves(inputs)]
+        own = not type(self).__module__.startswith("fastnn.")  # a class that may do anything with integers
+        return [None if own and not self.integer_inputs else self.input_dtype for _ in leaves(inputs)]
 
     def _declare(
         self, inputs: Any, training: bool | None = None, extra: Mapping[str, Any] | None = None

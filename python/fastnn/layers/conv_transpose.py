@@ -13,6 +13,7 @@ from fastnn.tensor import Tensor, apply
 
 
 class _TransposedConvolution(Layer):
+    casts_inputs = True
     _rank = 2
 
     def __init__(

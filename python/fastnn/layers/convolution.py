@@ -42,6 +42,8 @@ def as_plane(weight: Any) -> Tensor:
 class Convolution(Layer):
     """What Conv1D, Conv2D and Conv3D share."""
 
+    casts_inputs = True
+
     _rank = 2
     _paddings: tuple[str, ...] = ("valid", "same")
 

@@ -45,6 +45,8 @@ class Dense(Layer):
     [(4, 3), (3,)]
     """
 
+    casts_inputs = True
+
     def __init__(
         self,
         units: int,

@@ -33,6 +33,8 @@ class Rescaling(Layer):
     array([[-1. , -0.6,  1. ]], dtype=float32)
     """
 
+    casts_inputs = True
+
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale = self._values("scale", scale)
