@@ -1,4 +1,4 @@
-"""Writes README's table from the figures in benchmarks/results/peers_*.json.
+"""Writes README's table from the figures in benchmarks/results/peers.json.
 
 Run: python benchmarks/peers_table.py
 """
@@ -8,40 +8,46 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- peers: begin (benchmarks/peers_table.py writes this part) -->", "<!-- peers: end -->"
+PEERS = {"torch": "PyTorch", "jax": "JAX", "tensorflow": "TensorFlow", "onnxruntime": "ONNX Runtime"}
 
 
-def table(path: Path) -> str:
-    """One file's figures as a Markdown table with a caption."""
-    data = json.loads(path.read_text())
-    machine = data["machine"]
-    rounds = len(data["rows"][0]["rounds"])
-    caption = (
-        f"{data['title']}: one epoch of 60,000 MNIST images, batch {data['batch']}, Adam, "
-        f"{data['threads']} threads of an {machine['processor']}. The multiply-add peak, measured in the "
-        f"same run, is {data['peak_gflops']:.0f} GFLOP/s. Medians of {rounds} rounds in which the frameworks "
-        f"took turns: `{data['command']}`."
-    )
-    lines = [
-        caption,
-        "",
-        "| | seconds | times fastnn's | of the peak | test accuracy |",
-        "|---|---|---|---|---|",
-    ]
-    for row in data["rows"]:
-        lines.append(
-            f"| {row['framework']} {row['version']} | {row['seconds']:.2f} | {row['times_fastnn']:.1f} | "
-            f"{row['percent_of_peak']:.0f} % | {100 * row['accuracy']:.1f} % |"
-        )
-    return "\n".join(lines)
+def time_text(seconds: float) -> str:
+    if seconds >= 0.1:
+        return f"{seconds:.2f} s"
+    return f"{1e3 * seconds:.2f} ms" if seconds >= 1e-3 else f"{1e6 * seconds:.1f} us"
 
 
 def main() -> None:
-    parts = [table(path) for path in sorted((ROOT / "benchmarks" / "results").glob("peers_*.json"))]
+    data = json.loads((ROOT / "benchmarks" / "results" / "peers.json").read_text())
+    cases = list(data["cases"].values())
+    versions = {r["framework"]: r["version"] for case in cases for r in case["rows"]}
+    peak = max(case["peak_gflops"] for case in cases if case["threads"] > 1)
+    rounds = min(len(row["rounds"]) for case in cases for row in case["rows"])
+    names = ", ".join(f"{PEERS[f]} {v}" for f, v in versions.items() if f in PEERS)
+    lines = [
+        f"Times on 2 threads (single samples: 1) of an {data['machine']['processor']} whose multiply-add "
+        f"peak, measured in the same runs, is {peak:.0f} GFLOP/s; float32, Adam, each framework at its "
+        f"defaults ({names}). Medians of at least {rounds} rounds in which the frameworks took turns; in "
+        "brackets, the median of the rounds' ratios to fastnn: `python benchmarks/peers.py --case all`.",
+        "",
+        "| work | fastnn | of the peak | " + " | ".join(PEERS.values()) + " |",
+        "|---|---|---|" + "---|" * len(PEERS),
+    ]
+    for case in cases:
+        rows = {row["framework"]: row for row in case["rows"]}
+        own = rows["fastnn"]
+        title = f"{case['title']}, batch {case['batch']}, a {case['unit']}"
+        cells = [title, f"**{time_text(own['seconds'])}**", f"{own['percent_of_peak']:.0f} %"]
+        for peer in PEERS:
+            row = rows.get(peer)
+            ratio = "" if row is None else f" ({row['times_fastnn']:.1f}x)"
+            cells.append("" if row is None else time_text(row["seconds"]) + ratio)
+        lines.append("| " + " | ".join(cells) + " |")
     readme = ROOT / "README.md"
     text = readme.read_text()
     before, rest = text.split(BEGIN, 1)
     after = rest.split(END, 1)[1]
-    readme.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
+    readme.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{END}{after}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""One module for each framework of `peers.py`; each has `prepare(case) -> Prepared`."""

@@ -1,0 +1,30 @@
+"""The benchmark beside peers runs, and README's table follows from its figures."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SCRIPT = ROOT / "benchmarks" / "peers.py"
+
+
+@pytest.mark.parametrize("case", ["single_mlp", "mlp_tiny"])
+def test_a_case_runs_and_writes_its_figures(case, tmp_path):
+    out = tmp_path / "peers.json"
+    command = [sys.executable, str(SCRIPT), "--case", case, "--only", "fastnn", "--rounds", "1"]
+    done = subprocess.run(
+        [*command, "--seconds", "0.05", "--json", str(out)], capture_output=True, text=True, check=True
+    )
+    assert "of peak" in done.stdout
+    figures = json.loads(out.read_text())["cases"][case]
+    assert figures["rows"][0]["framework"] == "fastnn" and figures["rows"][0]["seconds"] > 0
+
+
+def test_unknown_cases_are_named():
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--case", "lenet6"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and "unknown case 'lenet6'" in done.stderr
