@@ -228,3 +228,25 @@ def test_links_and_modes_stay(tmp_path, path, model):
     assert link.is_symlink()
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert_whole(path, 2)
+
+
+def test_own_optimizers_and_schedules(tmp_path):
+    class Halving(fastnn.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return 0.5 ** (1 + step)
+
+        def get_config(self):
+            return {}
+
+    class Steady(fastnn.optimizers.SGD):
+        pass
+
+    model = small_model()
+    model.compile(Steady(Halving()), "mse")
+    model.fit(X, np.zeros((7, 2)), verbose=0)
+    model.save(tmp_path / "m")
+    with pytest.raises(ValueError, match="unknown optimizer 'Steady'.*registered"):
+        saving.load_model(tmp_path / "m")
+    loaded = saving.load_model(tmp_path / "m", custom_objects={"Steady": Steady, "Halving": Halving})
+    assert type(loaded.optimizer) is Steady
+    assert loaded.optimizer.learning_rate == 0.25

@@ -11,14 +11,12 @@ array([[0.6],
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastnn import _core, _numbers, _registry
-from fastnn._names import nearest, snake_case
 
 __all__ = [
     "Constraint",
@@ -185,6 +183,7 @@ _CLASSES: dict[str, type[Constraint]] = {
     "non_neg": NonNeg,
     "non_negative": NonNeg,
 }
+_KIND = _registry.Kind("a", "constraint", Constraint, _CLASSES, "a name or a Constraint")
 
 
 def serialize(constraint: Constraint) -> dict[str, Any]:
@@ -210,7 +209,7 @@ def serialize(constraint: Constraint) -> dict[str, Any]:
     >>> constraints.serialize(constraints.UnitNorm())
     {'class_name': 'UnitNorm', 'config': {'axis': 0}}
     """
-    return {"class_name": type(constraint).__name__, "config": constraint.get_config()}
+    return _KIND.describe(constraint)
 
 
 def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -238,13 +237,7 @@ def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = Non
     >>> constraints.deserialize({"class_name": "MaxNorm", "config": {"max_value": 3}})
     MaxNorm(max_value=3.0, axis=0)
     """
-    if not isinstance(description, Mapping) or not {"class_name", "config"} <= set(description):
-        raise ValueError(f"a constraint is described by 'class_name' and 'config', got {description!r}")
-    name = str(description["class_name"])
-    cls = _registry.find_class(Constraint, name, custom_objects) or _CLASSES.get(snake_case(name))
-    if cls is None:
-        raise ValueError(f"unknown constraint {name!r}{nearest(name, _CLASSES)}{_registry.CURE}")
-    return cls.from_config(description["config"])
+    return _KIND.restore(description, custom_objects)
 
 
 def get(identifier: Any) -> Any:
@@ -272,20 +265,4 @@ def get(identifier: Any) -> Any:
     >>> constraints.get("max_norm")
     MaxNorm(max_value=2.0, axis=0)
     """
-    if identifier is None or isinstance(identifier, Constraint):
-        return identifier
-    if isinstance(identifier, str):
-        cls = _CLASSES.get(identifier.lower()) or _CLASSES.get(snake_case(identifier))
-        if cls is not None:
-            return cls()
-        function = _registry.find_function(identifier)
-        if function is None:
-            raise ValueError(f"unknown constraint {identifier!r}{nearest(identifier, _CLASSES)}")
-        return function
-    if isinstance(identifier, Mapping):
-        return deserialize(identifier)
-    if inspect.isclass(identifier):
-        return identifier()
-    if callable(identifier):
-        return identifier
-    raise TypeError(f"a constraint is a name or a Constraint, got {identifier!r}")
+    return _KIND.get(identifier)

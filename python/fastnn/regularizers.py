@@ -10,14 +10,12 @@ Examples
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn import _core, _numbers, _registry
-from fastnn._names import nearest, snake_case
 
 if TYPE_CHECKING:
     from fastnn.tensor import Tensor
@@ -162,6 +160,7 @@ l2 = L2
 l1_l2 = L1L2
 
 _CLASSES: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1l2": L1L2, "l1_l2": L1L2}
+_KIND = _registry.Kind("a", "regularizer", Regularizer, _CLASSES, "a name or a Regularizer")
 
 
 def serialize(regularizer: Regularizer) -> dict[str, Any]:
@@ -187,7 +186,7 @@ def serialize(regularizer: Regularizer) -> dict[str, Any]:
     >>> regularizers.serialize(regularizers.L2(0.5))
     {'class_name': 'L2', 'config': {'l2': 0.5}}
     """
-    return {"class_name": type(regularizer).__name__, "config": regularizer.get_config()}
+    return _KIND.describe(regularizer)
 
 
 def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -215,13 +214,7 @@ def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = Non
     >>> regularizers.deserialize({"class_name": "L2", "config": {"l2": 0.5}})
     L2(l2=0.5)
     """
-    if not isinstance(description, Mapping) or not {"class_name", "config"} <= set(description):
-        raise ValueError(f"a regularizer is described by 'class_name' and 'config', got {description!r}")
-    name = str(description["class_name"])
-    cls = _registry.find_class(Regularizer, name, custom_objects) or _CLASSES.get(name.lower())
-    if cls is None:
-        raise ValueError(f"unknown regularizer {name!r}{nearest(name, _CLASSES)}{_registry.CURE}")
-    return cls.from_config(description["config"])
+    return _KIND.restore(description, custom_objects)
 
 
 def get(identifier: Any) -> Any:
@@ -249,20 +242,4 @@ def get(identifier: Any) -> Any:
     >>> regularizers.get("l2")
     L2(l2=0.01)
     """
-    if identifier is None or isinstance(identifier, Regularizer):
-        return identifier
-    if isinstance(identifier, str):
-        cls = _CLASSES.get(identifier.lower()) or _CLASSES.get(snake_case(identifier))
-        if cls is not None:
-            return cls()
-        function = _registry.find_function(identifier)
-        if function is None:
-            raise ValueError(f"unknown regularizer {identifier!r}{nearest(identifier, _CLASSES)}")
-        return function
-    if isinstance(identifier, Mapping):
-        return deserialize(identifier)
-    if inspect.isclass(identifier):
-        return identifier()
-    if callable(identifier):
-        return identifier
-    raise TypeError(f"a regularizer is a name or a Regularizer, got {identifier!r}")
+    return _KIND.get(identifier)

@@ -13,14 +13,13 @@ Examples
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from fastnn import _registry
-from fastnn._names import nearest, snake_case
+from fastnn._names import snake_case
 from fastnn.initializers.base import Initializer, RandomInitializer, compute_fans
 from fastnn.initializers.constant import Constant, Identity, Ones, Zeros
 from fastnn.initializers.drawn import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal
@@ -84,6 +83,7 @@ _BY_NAME: dict[str, type[Initializer]] = {snake_case(cls.__name__): cls for cls 
     "xavier_normal": GlorotNormal,
     "eye": Identity,
 }
+_KIND = _registry.Kind("an", "initializer", Initializer, _BY_NAME, "a name, a number or an Initializer")
 
 
 def serialize(initializer: Initializer) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def serialize(initializer: Initializer) -> dict[str, Any]:
     >>> initializers.serialize(initializers.Constant(0.5))
     {'class_name': 'Constant', 'config': {'value': 0.5}}
     """
-    return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
+    return _KIND.describe(initializer)
 
 
 def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -137,13 +137,7 @@ def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = Non
     >>> initializers.deserialize({"class_name": "Constant", "config": {"value": 0.5}})
     Constant(value=0.5)
     """
-    if not isinstance(description, Mapping) or not {"class_name", "config"} <= set(description):
-        raise ValueError(f"an initializer is described by 'class_name' and 'config', got {description!r}")
-    name = str(description["class_name"])
-    cls = _registry.find_class(Initializer, name, custom_objects) or _BY_NAME.get(snake_case(name))
-    if cls is None:
-        raise ValueError(f"unknown initializer {name!r}{nearest(name, _BY_NAME)}{_registry.CURE}")
-    return cls.from_config(description["config"])
+    return _KIND.restore(description, custom_objects)
 
 
 def get(identifier: Any) -> Any:
@@ -175,22 +169,6 @@ def get(identifier: Any) -> Any:
     Traceback (most recent call last):
     ValueError: unknown initializer 'glorot'; did you mean 'glorot_normal' or 'glorot_uniform'?
     """
-    if identifier is None or isinstance(identifier, Initializer):
-        return identifier
-    if isinstance(identifier, str):
-        cls = _BY_NAME.get(identifier.lower()) or _BY_NAME.get(snake_case(identifier))
-        if cls is not None:
-            return cls()
-        function = _registry.find_function(identifier)
-        if function is None:
-            raise ValueError(f"unknown initializer {identifier!r}{nearest(identifier, _BY_NAME)}")
-        return function
-    if isinstance(identifier, Mapping):
-        return deserialize(identifier)
     if isinstance(identifier, (int, float, np.generic, np.ndarray)) and not isinstance(identifier, bool):
         return Constant(identifier)
-    if inspect.isclass(identifier):
-        return identifier()
-    if callable(identifier):
-        return identifier
-    raise TypeError(f"an initializer is a name, a number or an Initializer, got {identifier!r}")
+    return _KIND.get(identifier)

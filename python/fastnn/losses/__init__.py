@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastnn import _registry
-from fastnn._names import nearest, snake_case
+from fastnn._names import snake_case
 from fastnn.losses.base import Loss
 from fastnn.losses.binary import BinaryCrossentropy, BinaryFocalCrossentropy, Hinge, SquaredHinge
 from fastnn.losses.categorical import (
@@ -148,6 +148,7 @@ _OFFERED = [
     "kl_divergence",
     *_SHORT,
 ]
+_KIND = _registry.Kind("a", "loss", Loss, _BY_NAME, offered=_OFFERED)
 
 
 def get(identifier: Any) -> Loss:
@@ -184,13 +185,8 @@ def get(identifier: Any) -> Loss:
     if isinstance(identifier, Mapping):
         return deserialize(identifier)
     if isinstance(identifier, str):
-        cls = _BY_NAME.get(identifier.lower())
-        if cls is None:
-            function = _registry.find_function(identifier)
-            if function is None:
-                raise ValueError(f"unknown loss {identifier!r}{nearest(identifier, _OFFERED)}")
-            return FunctionLoss(function)
-        made: Loss = cls()
+        found = _KIND.named(identifier)
+        made: Loss = found() if isinstance(found, type) else FunctionLoss(found)
         return made
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
@@ -226,7 +222,7 @@ def serialize(loss: Loss) -> dict[str, Any]:
     >>> losses.serialize(losses.Huber(2.0))["config"]["delta"]
     2.0
     """
-    return {"class_name": type(loss).__name__, "config": loss.get_config()}
+    return _KIND.describe(loss)
 
 
 def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss:
@@ -254,15 +250,6 @@ def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = Non
     >>> losses.deserialize({"class_name": "Huber", "config": {"delta": 2.0}})
     Huber(delta=2.0)
     """
-    if not isinstance(description, Mapping) or not {"class_name", "config"} <= set(description):
-        raise ValueError(f"a loss is described by 'class_name' and 'config', got {description!r}")
-    name = str(description["class_name"])
-    cls = _registry.find_class(Loss, name, custom_objects) or _BY_NAME.get(name.lower())
-    if cls is None and name == "FunctionLoss":
-        cls = FunctionLoss
-    if cls is None:
-        raise ValueError(
-            f"unknown loss {name!r}{nearest(name, [c.__name__ for c in _CLASSES])}{_registry.CURE}"
-        )
-    made: Loss = cls.from_config(description["config"])
+    # FunctionLoss is known to files alone: by its name it could not be made.
+    made: Loss = _KIND.restore(description, {"FunctionLoss": FunctionLoss, **(custom_objects or {})})
     return made

@@ -156,6 +156,7 @@ _OFFERED: dict[str, type[Any]] = {
     **_SHORT,
 }
 _BY_NAME: dict[str, type[Any]] = {**{cls.__name__.lower(): cls for cls in _CLASSES}, **_OFFERED}
+_KIND = _registry.Kind("a", "metric", Metric, _BY_NAME)
 _BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")
 _SIGNS = (losses.Hinge, losses.SquaredHinge)
 
@@ -193,10 +194,10 @@ def get(identifier: Any) -> Metric:
     if isinstance(identifier, Metric):
         return identifier
     if isinstance(identifier, Mapping):
-        made: Metric = _deserialize(identifier, None)
-        return made
+        restored: Metric = deserialize(identifier)
+        return restored
     if isinstance(identifier, str):
-        cls = _BY_NAME.get(identifier.lower())
+        cls = _KIND.find(identifier)
         if cls is not None:
             named: Metric = cls(name=identifier)
             return named
@@ -305,7 +306,7 @@ def serialize(metric: Any) -> Any:
     if isinstance(metric, str):
         return metric
     made = get(metric)
-    return {"class_name": type(made).__name__, "config": made.get_config()}
+    return _KIND.describe(made)
 
 
 def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -332,22 +333,9 @@ def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = Non
     >>> metrics.deserialize({"class_name": "Precision", "config": {"top_k": 2}})
     Precision(top_k=2)
     """
-    return description if isinstance(description, str) else _deserialize(description, custom_objects)
-
-
-def _deserialize(description: Any, custom_objects: Mapping[str, Any] | None) -> Metric:
-    if not isinstance(description, Mapping) or not {"class_name", "config"} <= set(description):
-        raise ValueError(f"a metric is described by 'class_name' and 'config', got {description!r}")
-    name = str(description["class_name"])
-    cls = _registry.find_class(Metric, name, custom_objects) or _BY_NAME.get(name.lower())
-    if cls is None and name == "LossMetric":
-        cls = LossMetric
-    if cls is None:
-        raise ValueError(
-            f"unknown metric {name!r}{nearest(name, [c.__name__ for c in _CLASSES])}{_registry.CURE}"
-        )
-    made: Metric = cls.from_config(description["config"])
-    return made
+    if isinstance(description, str):
+        return description
+    return _KIND.restore(description, {"LossMetric": LossMetric, **(custom_objects or {})})
 
 
 def _loss_names() -> list[str]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastnn._names import nearest
+from fastnn import _registry
 from fastnn.optimizers import schedules
 from fastnn.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from fastnn.optimizers.adaptive import Adadelta, Adagrad, RMSprop
@@ -63,6 +63,7 @@ _BY_NAME: dict[str, type[Optimizer]] = {cls.__name__.lower(): cls for cls in _CL
     "rms_prop": RMSprop,
     "adam_w": AdamW,
 }
+_KIND = _registry.Kind("an", "optimizer", Optimizer, _BY_NAME)
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
     >>> optimizers.serialize(optimizers.SGD(0.1))["class_name"]
     'SGD'
     """
-    return {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
+    return _KIND.describe(optimizer)
 
 
 def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
@@ -117,12 +118,7 @@ def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = Non
     >>> optimizers.deserialize({"class_name": "SGD", "config": {"learning_rate": 0.5}})
     SGD(learning_rate=0.5, momentum=0.0, nesterov=False)
     """
-    if not isinstance(description, Mapping) or not {"class_name", "config"} <= set(description):
-        raise ValueError(f"an optimizer is described by 'class_name' and 'config', got {description!r}")
-    name = str(description["class_name"])
-    cls = (custom_objects or {}).get(name) or _BY_NAME.get(name.lower())
-    if cls is None:
-        raise ValueError(f"unknown optimizer {name!r}{nearest(name, _BY_NAME)}")
+    cls = _KIND.class_of(description, custom_objects)
     made: Optimizer = cls.from_config(description["config"], custom_objects)
     return made
 
@@ -161,10 +157,7 @@ def get(identifier: Any) -> Optimizer:
     if isinstance(identifier, Mapping):
         return deserialize(identifier)
     if isinstance(identifier, str):
-        cls = _BY_NAME.get(identifier.lower())
-        if cls is None:
-            raise ValueError(f"unknown optimizer {identifier!r}{nearest(identifier, _BY_NAME)}")
-        made: Optimizer = cls.from_config({})
+        made: Optimizer = _KIND.named(identifier)()
         return made
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
         return identifier()  # type: ignore[call-arg]

@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastnn import _registry
-from fastnn._names import nearest
 from fastnn.schedules.base import LearningRateSchedule
 from fastnn.schedules.cosine import CosineDecay, CosineDecayRestarts, OneCycle
 from fastnn.schedules.decay import (
@@ -60,6 +59,7 @@ _classes: dict[str, type[LearningRateSchedule]] = {
         PiecewiseConstantDecay,
     )
 }
+_KIND = _registry.Kind("a", "schedule", LearningRateSchedule, _classes)
 
 
 def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:
     >>> schedules.serialize(schedules.Constant(0.5))
     {'class_name': 'Constant', 'config': {'learning_rate': 0.5, 'name': 'Constant'}}
     """
-    return {"class_name": type(schedule).__name__, "config": schedule.get_config()}
+    return _KIND.describe(schedule)
 
 
 def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = None) -> LearningRateSchedule:
@@ -114,13 +114,7 @@ def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = Non
     >>> schedules.deserialize({"class_name": "Constant", "config": {"learning_rate": 0.5}})
     Constant(learning_rate=0.5)
     """
-    if not isinstance(description, Mapping) or not {"class_name", "config"} <= set(description):
-        raise ValueError(f"a schedule is described by 'class_name' and 'config', got {description!r}")
-    name = description["class_name"]
-    cls = _registry.find_class(LearningRateSchedule, name, custom_objects) or _classes.get(str(name))
-    if cls is None:
-        raise ValueError(f"unknown schedule {name!r}{nearest(str(name), _classes)}{_registry.CURE}")
-    made: LearningRateSchedule = cls.from_config(description["config"])
+    made: LearningRateSchedule = _KIND.restore(description, custom_objects)
     return made
 
 
