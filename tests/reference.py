@@ -451,3 +451,20 @@ def attention_with_log_sum(q, k, v, mask=None, **attributes):
 
 def attention(q, k, v, mask=None, **attributes):
     return attention_with_log_sum(q, k, v, mask, **attributes)[0]
+
+
+def rotary(x, cosines, sines, inverse=False):
+    def spread(angles):
+        angles = angles if angles.ndim == 3 else angles[None]
+        return angles.reshape(*angles.shape[:2], *(1,) * (x.ndim - 3), angles.shape[2])
+
+    c, s = spread(cosines), spread(sines) * (-1 if inverse else 1)
+    a, b = np.split(x, 2, axis=-1)
+    return np.concatenate([a * c - b * s, b * c + a * s], axis=-1)
+
+
+def cache_update(cache, rows, index):
+    out = cache.copy()
+    for i, at in enumerate(index):
+        out[i, at : at + rows.shape[1]] = rows[i]
+    return out
