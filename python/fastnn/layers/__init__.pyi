@@ -76,6 +76,10 @@ from .pooling2d import GlobalMaxPool2D as GlobalMaxPool2D
 from .pooling2d import GlobalMaxPooling2D as GlobalMaxPooling2D
 from .pooling2d import MaxPool2D as MaxPool2D
 from .pooling2d import MaxPooling2D as MaxPooling2D
+from .positions import PositionEmbedding as PositionEmbedding
+from .positions import RotaryEmbedding as RotaryEmbedding
+from .positions import SinePositionEncoding as SinePositionEncoding
+from .positions import TokenAndPositionEmbedding as TokenAndPositionEmbedding
 from .rectifiers import CELU as CELU
 from .rectifiers import ELU as ELU
 from .rectifiers import GELU as GELU
@@ -98,6 +102,8 @@ from .reshaping import Reshape as Reshape
 from .rnn import RNN as RNN
 from .serialization import deserialize as deserialize
 from .serialization import serialize as serialize
+from .transformer import TransformerDecoder as TransformerDecoder
+from .transformer import TransformerEncoder as TransformerEncoder
 from .weight import Weight as Weight
 
 Convolution1D = Conv1D

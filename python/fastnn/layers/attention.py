@@ -2,282 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from fastnn import constraints, initializers, regularizers
-from fastnn.layers._arguments import integer, number, positive
-from fastnn.layers.base import Layer
+from fastnn.layers._arguments import integer, positive
+from fastnn.layers.attending import Attending
 from fastnn.layers.nest import batch_shape
-from fastnn.tensor import Shape, Tensor, apply, apply_all
 
 
-class Projection(Layer):
-    """Dense layer whose inputs or outputs are several dimensions: heads and the features of each.
-
-    Parameters
-    ----------
-    units : tuple of int
-        The dimensions that take the place of the last `in_dims` ones.
-    in_dims : int, default 1
-    use_bias : bool, default True
-    kernel_initializer, bias_initializer : str or Initializer
-        "glorot_uniform" and "zeros" by default.
-    kernel_regularizer, bias_regularizer : str, Regularizer or None
-    kernel_constraint, bias_constraint : str, Constraint or None
-    **kwargs
-        ``name``, ``trainable``, ``dtype``.
-
-    Notes
-    -----
-    Weights: ``kernel`` (*inputs, *units) and ``bias`` (*units,).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fastnn.layers.attention import Projection
-    >>> Projection((4, 8))(np.ones((2, 5, 3), "float32")).shape
-    (2, 5, 4, 8)
-    """
-
-    def __init__(
-        self,
-        units: Any,
-        in_dims: int = 1,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.units = tuple(positive(self.label, "units", n) for n in units)
-        self.in_dims = positive(self.label, "in_dims", in_dims)
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-
-    def build(self, input_shape: Any) -> None:
-        """Create kernel and bias."""
-        self.kernel = self.add_weight(
-            (*input_shape[-self.in_dims :], *self.units),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                self.units,
-                self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
-
-    def call(self, inputs: Tensor) -> Any:
-        """Compute the outputs."""
-        return apply("dense", [inputs, self.kernel, self.bias], {"in_dims": self.in_dims})
-
-
-class _Attention(Layer):
-    """What attention with as many key heads as query heads and with fewer share."""
-
-    dropout: float
-    seed: int | None
-    attention_axes: tuple[int, ...] | None = None
-
-    def _configure(self, dropout: Any, use_bias: Any, seed: Any, **settings: Any) -> None:
-        self.dropout = number(self.label, "dropout", dropout, 0.0, 1.0, below=True)
-        self.use_bias = bool(use_bias)
-        self.seed = None if seed is None else integer(self.label, "seed", seed, 0)
-        self.kernel_initializer = initializers.get(settings["kernel_initializer"])
-        self.bias_initializer = initializers.get(settings["bias_initializer"])
-        self.kernel_regularizer = regularizers.get(settings["kernel_regularizer"])
-        self.bias_regularizer = regularizers.get(settings["bias_regularizer"])
-        self.kernel_constraint = constraints.get(settings["kernel_constraint"])
-        self.bias_constraint = constraints.get(settings["bias_constraint"])
-        self._widths: tuple[Any, ...] = ()  # features of query, value and key, noted at the first call
-
-    def _projection(self, name: str, units: tuple[int, ...], in_dims: int = 1) -> Projection:
-        return Projection(
-            units,
-            in_dims,
-            self.use_bias,
-            self.kernel_initializer,
-            self.bias_initializer,
-            self.kernel_regularizer,
-            self.bias_regularizer,
-            self.kernel_constraint,
-            self.bias_constraint,
-            dtype=self.dtype,
-            name=name,
-        )
-
-    def _make_projections(
-        self, heads: int, key_heads: int, size: int, value_size: int, outputs: tuple[int, ...] | None
-    ) -> None:
-        self._query = self._projection("query", (heads, size))
-        self._key = self._projection("key", (key_heads, size))
-        self._value = self._projection("value", (key_heads, value_size))
-        self._output = None if outputs is None else self._projection("attention_output", outputs, 2)
-        self._heads = (heads, value_size)
-
-    def __call__(self, inputs: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
-        """Attend; see `call` for the arguments."""
-        if not self.built:
-            given = self._named_arguments(args, kwargs)
-            value, key = given.get("value"), given.get("key")
-            if value is None:
-                raise self._no_value()
-            parts = (inputs, value, value if key is None else key)
-            self._widths = tuple(_features(self.label, x) for x in parts)
-        return super().__call__(inputs, *args, training=training, **kwargs)
-
-    def build(self, input_shape: Any) -> None:
-        """Create the projections' weights."""
-        query, value, key = self._widths or (input_shape[-1],) * 3
-        if self._output is None:
-            self._output = self._projection("attention_output", (query,), 2)
-        self._query.build((None, query))
-        self._key.build((None, key))
-        self._value.build((None, value))
-        self._output.build((None, *self._heads))
-
-    def call(
-        self,
-        query: Tensor,
-        value: Any = None,
-        key: Any = None,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
-        attention_mask: Any = None,
-        return_attention_scores: bool = False,
-        training: bool = False,
-        use_causal_mask: bool = False,
-    ) -> Any:
-        """Attend.
-
-        Parameters
-        ----------
-        query : Tensor
-            (None, T, features).
-        value, key : Tensor
-            (None, S, features); the key is the value by default.
-        query_mask : Tensor, optional
-            (None, T): 0 or False where there is no query. What comes out there is not to be used.
-        value_mask, key_mask : Tensor, optional
-            (None, S): 0 or False where there is no key.
-        attention_mask : Tensor, optional
-            (None, T, S), or (None, heads, T, S), extents of 1 allowed: 0 or False where a query does not see
-            a key.
-        return_attention_scores : bool, default False
-            Return the probabilities as well. They are computed and stored as a whole then, which is slower.
-        training : bool, default False
-            Whether probabilities are dropped.
-        use_causal_mask : bool, default False
-            Let each query see its own position and those before only.
-
-        Returns
-        -------
-        Tensor, or two
-            (None, T, features), and the probabilities (None, heads, T, S).
-        """
-        if value is None:
-            raise self._no_value()
-        key = value if key is None else key
-        shapes = [self._positions(name, x) for name, x in (("query", query), ("value", value), ("key", key))]
-        if shapes[1] != shapes[2]:
-            raise ValueError(
-                f"{self.label}: value and key must have the same positions, got {value.shape} and {key.shape}"
-            )
-        axes = self.attention_axes
-        if axes is not None and sorted(a % query.ndim for a in axes) != list(range(1, query.ndim - 1)):
-            raise ValueError(
-                f"{self.label}: attention_axes={axes} must be all axes of positions, "
-                f"{tuple(range(1, query.ndim - 1))} for a query of shape {query.shape}; bring axes that are "
-                "not attended over into the samples"
-            )
-        lead = query.shape[1:-1]
-        query, value, key = (_flat(x) for x in (query, value, key))
-        masks = [
-            *(self._sequence_mask(name, mask, shapes[0], -2) for name, mask in (("query_mask", query_mask),)),
-            *(
-                self._sequence_mask(n, m, shapes[1], -1)
-                for n, m in (("value_mask", value_mask), ("key_mask", key_mask))
-            ),
-            self._attention_mask(attention_mask, shapes[0], shapes[1]),
-        ]
-        mask = _all_of([m for m in masks if m is not None])
-        heads = self._query(query), self._key(key), self._value(value)
-        attributes = {
-            "causal": bool(use_causal_mask),
-            "scale": 1 / math.sqrt(heads[0].shape[-1]),
-            "dropout": self.dropout if training else 0.0,
-            "seed": self.seed,
-        }
-        if return_attention_scores:
-            mixed, scores = attention_with_scores(*heads, mask, attributes)
-            return self._restored(self._output(mixed), lead), scores  # type: ignore[misc]
-        mixed = apply_all("attention", [*heads, mask], attributes)[0]
-        return self._restored(self._output(mixed), lead)  # type: ignore[misc]
-
-    def _no_value(self) -> TypeError:
-        return TypeError(
-            f"{self.label}: call needs a query and a value; give the query twice for self-attention"
-        )
-
-    def _positions(self, name: str, x: Any) -> int:
-        if not isinstance(x, Tensor) or x.ndim < 3:
-            raise ValueError(
-                f"{self.label}: {name} must have shape (None, positions, features), got "
-                f"{getattr(x, 'shape', type(x).__name__)}"
-            )
-        return math.prod(n for n in x.shape[1:-1] if n is not None)
-
-    def _restored(self, x: Tensor, lead: Shape) -> Tensor:
-        return x if len(lead) == 1 else apply("reshape", [x], {"shape": [*lead, *x.shape[2:]]})
-
-    def _sequence_mask(self, name: str, mask: Any, extent: int, axis: int) -> Any:
-        """Return a mask of positions in a shape that broadcasts against (heads, T, S)."""
-        if mask is None:
-            return None
-        if not isinstance(mask, Tensor) or mask.shape != (None, extent):
-            raise ValueError(
-                f"{self.label}: {name} must have shape (None, {extent}), got "
-                f"{getattr(mask, 'shape', type(mask).__name__)}"
-            )
-        return mask if axis == -1 else apply("reshape", [mask], {"shape": [extent, 1]})
-
-    def _attention_mask(self, mask: Any, queries: int, keys: int) -> Any:
-        if mask is None:
-            return None
-        shape = mask.shape if isinstance(mask, Tensor) else None
-        wanted = (self._heads[0], queries, keys)
-        if (
-            shape is None
-            or len(shape) not in (3, 4)
-            or any(n not in (1, w) for n, w in zip(shape[1:][::-1], wanted[::-1], strict=False))
-        ):
-            raise ValueError(
-                f"{self.label}: attention_mask must have shape (None, {queries}, {keys}) or "
-                f"(None, {', '.join(map(str, wanted))}), got {shape or type(mask).__name__}"
-            )
-        return mask
-
-
-class MultiHeadAttention(_Attention):
+class MultiHeadAttention(Attending):
     """Attention in several heads (Vaswani et al. 2017).
 
     Each head projects queries, keys and values to a few features, and gives each query the mean of the
@@ -308,6 +42,9 @@ class MultiHeadAttention(_Attention):
     kernel_constraint, bias_constraint : str, Constraint or None
     seed : int, optional
         Makes the pattern of dropout independent of other layers'.
+    rotary_max_wavelength : float, optional
+        Turn queries and keys by their positions, see `RotaryEmbedding`, with this longest wavelength
+        (commonly 10000).
     **kwargs
         ``name``, ``trainable``, ``dtype``.
 
@@ -356,6 +93,7 @@ class MultiHeadAttention(_Attention):
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         seed: int | None = None,
+        rotary_max_wavelength: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -363,6 +101,7 @@ class MultiHeadAttention(_Attention):
             dropout,
             use_bias,
             seed,
+            rotary_max_wavelength,
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer,
@@ -385,7 +124,7 @@ class MultiHeadAttention(_Attention):
         return (*shape[:-1], *(self.output_shape or shape[-1:]))
 
 
-class GroupedQueryAttention(_Attention):
+class GroupedQueryAttention(Attending):
     """Attention in which several query heads share keys and values (Ainslie et al. 2023).
 
     Parameters
@@ -407,6 +146,9 @@ class GroupedQueryAttention(_Attention):
     kernel_constraint, bias_constraint : str, Constraint or None
     seed : int, optional
         Makes the pattern of dropout independent of other layers'.
+    rotary_max_wavelength : float, optional
+        Turn queries and keys by their positions, see `RotaryEmbedding`, with this longest wavelength
+        (commonly 10000).
     **kwargs
         ``name``, ``trainable``, ``dtype``.
 
@@ -444,6 +186,7 @@ class GroupedQueryAttention(_Attention):
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         seed: int | None = None,
+        rotary_max_wavelength: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -451,6 +194,7 @@ class GroupedQueryAttention(_Attention):
             dropout,
             use_bias,
             seed,
+            rotary_max_wavelength,
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer,
@@ -474,74 +218,6 @@ class GroupedQueryAttention(_Attention):
     def compute_output_shape(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> Any:
         """Return the output's shape: the query's."""
         return batch_shape(self.label, query_shape)
-
-
-def attention_with_scores(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, attributes: dict[str, Any]
-) -> tuple[Tensor, Tensor]:
-    """Compute what the op `attention` does by matrix products; return the probabilities as well."""
-    from fastnn.ops._dispatch import constant
-
-    length, heads, size = (int(n or 0) for n in query.shape[1:])
-    keys, key_heads = (int(n or 0) for n in key.shape[1:3])
-    grouped = [key_heads, heads // key_heads]
-    q = apply(
-        "reshape", [apply("transpose", [query], {"perm": [1, 0, 2]})], {"shape": [*grouped, length, size]}
-    )
-    k, v = (
-        apply(
-            "reshape",
-            [apply("transpose", [x], {"perm": [1, 0, 2]})],
-            {"shape": [key_heads, 1, keys, x.shape[3]]},
-        )
-        for x in (key, value)
-    )
-    scores = apply(
-        "scale_shift", [apply("matmul", [q, k], {"transpose_b": True})], {"scale": attributes["scale"]}
-    )
-    scores = apply("reshape", [scores], {"shape": [heads, length, keys]})
-    seen = [] if mask is None else [mask]
-    if attributes["causal"]:
-        seen.append(constant(np.tril(np.ones((length, keys), "int32")), "int32"))
-    visible = _all_of(seen)
-    if visible is not None:
-        lowest = constant(np.full((), np.finfo(query.dtype).min / 2), query.dtype)
-        scores = apply("where", [apply("cast", [visible], {"dtype": "bool"}), scores, lowest])
-    scores = apply("softmax", [scores], {"axis": 2})
-    if visible is not None:  # a query that sees no key gets nothing
-        scores = apply("multiply", [scores, apply("cast", [visible], {"dtype": query.dtype})])
-    used = scores
-    if attributes["dropout"] > 0:
-        used = apply("dropout", [scores], {"rate": attributes["dropout"], "seed": attributes["seed"]})
-    mixed = apply("matmul", [apply("reshape", [used], {"shape": [*grouped, length, keys]}), v])
-    mixed = apply("reshape", [mixed], {"shape": [heads, length, value.shape[3]]})
-    return apply("transpose", [mixed], {"perm": [1, 0, 2]}), scores
-
-
-def _all_of(masks: list[Tensor]) -> Tensor | None:
-    """Return the mask that is set where all are; a single one as it is."""
-    if len(masks) < 2:
-        return masks[0] if masks else None
-    result = apply("cast", [masks[0]], {"dtype": "bool"})
-    for mask in masks[1:]:
-        result = apply("logical", [result, apply("cast", [mask], {"dtype": "bool"})], {"kind": "and"})
-    return result
-
-
-def _features(label: str, x: Any) -> Any:
-    shape = x.shape if isinstance(x, Tensor) else np.shape(x)
-    if len(shape) < 3:
-        raise ValueError(f"{label}: expected inputs of shape (None, positions, features), got {tuple(shape)}")
-    return shape[-1]
-
-
-def _flat(x: Tensor) -> Tensor:
-    """Bring all positions into one axis."""
-    if x.ndim == 3:
-        return x
-    return apply(
-        "reshape", [x], {"shape": [math.prod(n for n in x.shape[1:-1] if n is not None), x.shape[-1]]}
-    )
 
 
 def _whole_numbers(label: str, name: str, value: Any, low: int) -> tuple[int, ...] | None:
