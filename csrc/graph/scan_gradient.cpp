@@ -9,6 +9,19 @@ namespace fastnn {
 
 namespace {
 
+// How a sum over samples is taken over steps as well.
+enum class Form {
+  positions,  // at once: steps are leading positions of its operands
+  elements,   // sample_sum: after its operand was summed over steps
+  step        // a node for each step
+};
+constexpr int64_t kMostSums = 128;  // steps for which nodes of their own are made
+
+Form form_of(const Op& op) {
+  if (op.kind != OpKind::over_samples || op.sums_positions) return Form::positions;
+  return std::string(op.name) == "sample_sum" ? Form::elements : Form::step;
+}
+
 // The parts of the new scan, and how its tensors are reached from the outer graph.
 class ScanGradient {
  public:
@@ -38,6 +51,7 @@ class ScanGradient {
   size_t output(TensorId tensor);
   TensorId sequence(TensorId tensor);
   TensorId outside(TensorId tensor);
+  TensorId step_of(TensorId sequence, int64_t t) const;
   TensorId summed(TensorId made, TensorId operand) const;
 
   GradientContext& g_;
@@ -144,13 +158,13 @@ size_t ScanGradient::output(TensorId tensor) {
 void ScanGradient::collect(TensorId tensor) {
   if (tensor == kNoTensor || body_->at(tensor).node < 0) return;
   const Node& node = body_->nodes()[static_cast<size_t>(body_->at(tensor).node)];
-  const bool sum = node.op->kind == OpKind::over_samples;
-  if (sum && !node.op->sums_positions && std::string(node.op->name) != "sample_sum") {
+  if (form_of(*node.op) == Form::step && forward_.length > kMostSums) {
     throw_value(
-        g_.node, ": '", node.name, "' in the body of a scan has weights whose gradient is made by op '",
-        node.op->name,
-        "', which cannot be summed over steps. Weights there may be used by dense products, as biases, "
-        "in elementwise ops and in layer normalisation; freeze them, or put the layer outside");
+        g_.node, ": '", node.name, "' in the body of a scan of ", forward_.length,
+        " steps has weights whose gradient is made by op '", node.op->name,
+        "', once a step, and that is done for at most ", kMostSums,
+        " steps. Weights there may be used by dense products, as biases, in elementwise ops, embeddings "
+        "and layer normalisation at any length; freeze the others, or put the layer outside");
   }
   for (TensorId id : node.in) {
     if (id == kNoTensor) continue;
@@ -254,20 +268,38 @@ TensorId ScanGradient::outside(TensorId tensor) {
   if (const auto found = shared_.find(tensor); found != shared_.end()) return found->second;
   if (const auto found = built_.find(tensor); found != built_.end()) return found->second;
   const Node& node = body_->nodes()[static_cast<size_t>(body_->at(tensor).node)];
-  const bool whole_sequences = node.op->sums_positions;
-  std::vector<TensorId> operands;
-  for (TensorId id : node.in) {
-    if (id == kNoTensor || !body_->type(id).batched) {
-      operands.push_back(outside(id));
-    } else if (whole_sequences) {
-      operands.push_back(sequence(id));
-    } else {
-      operands.push_back(g_.add("sum_to", {sequence(id)}, {{"shape", body_->type(id).dims}}));
+  const Form form = form_of(*node.op);
+  const int64_t times = form == Form::step ? forward_.length : 1;
+  for (int64_t t = 0; t < times; ++t) {
+    std::vector<TensorId> operands;
+    for (TensorId id : node.in) {
+      if (id == kNoTensor || !body_->type(id).batched) {
+        operands.push_back(outside(id));
+      } else if (form == Form::positions) {
+        operands.push_back(sequence(id));
+      } else if (form == Form::step) {
+        operands.push_back(step_of(sequence(id), t));
+      } else {
+        operands.push_back(g_.add("sum_to", {sequence(id)}, {{"shape", body_->type(id).dims}}));
+      }
+    }
+    const std::vector<TensorId> made = g_.graph.add(node.op->name, operands, node.attributes, node.name);
+    for (size_t i = 0; i < made.size(); ++i) {
+      TensorId& total = built_[node.out[i]];
+      total = t == 0 ? made[i] : g_.add("add", {total, made[i]});
     }
   }
-  const std::vector<TensorId> made = g_.graph.add(node.op->name, operands, node.attributes, node.name);
-  for (size_t i = 0; i < made.size(); ++i) built_[node.out[i]] = made[i];
   return built_.at(tensor);
+}
+
+TensorId ScanGradient::step_of(TensorId sequence, int64_t t) const {
+  Shape size = g_.graph.type(sequence).dims;
+  Shape begin(size.size(), 0);
+  begin[0] = t;
+  size[0] = 1;
+  const TensorId slice = g_.add("slice", {sequence}, {{"begin", begin}, {"size", size}});
+  size.erase(size.begin());
+  return g_.add("reshape", {slice}, {{"shape", size}});
 }
 
 // An operand that all samples share gets the sum of their gradients.

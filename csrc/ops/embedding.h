@@ -59,6 +59,7 @@ inline const Op embedding_grad{
           return make_configuration(EmbeddingConfig{n.in[0].size(), n.out[0].dims[0], n.out[0].dims[1]});
         },
     .cost = [](const NodeInfo& n) { return Cost{static_cast<double>(n.in[1].size())}; },
+    .sums_positions = true,
 };
 
 }  // namespace fastnn::ops

@@ -400,18 +400,42 @@ def test_bad_arguments():
         layer(np.zeros((2, 4)))
 
 
-def test_weights_that_cannot_be_summed_over_steps_are_named():
-    convolution = layers.Conv2D(3, 3, padding="same", name="conv")
+class Images(layers.Layer):
+    """A convolution from step to step: its kernel's gradient is summed a step at a time."""
 
-    class Images(layers.Layer):
-        def call(self, inputs):
-            return ops.scan(lambda h, x: (convolution(h) + x, None), inputs[:, 0], inputs)[0]
+    def __init__(self, convolution, **kwargs):
+        super().__init__(**kwargs)
+        self.convolution = convolution
 
-    model = fastnn.Sequential(
-        [fastnn.Input((2, 5, 5, 3)), Images(name="images"), layers.Flatten(), layers.Dense(1)]
-    )
+    def call(self, inputs):
+        return ops.scan(lambda h, x: (self.convolution(h) + x, None), inputs[:, 0], inputs)[0]
+
+
+def test_any_layer_in_a_scan():
+    convolution = layers.Conv2D(2, 3, padding="same", name="conv", dtype="float64")
+    layer = Images(convolution, name="images", dtype="float64")
+    x = draw(3, 4, 5, 5, 2)
+    layer(x)
+    randomised(layer)
+    function, weights = gradients_of(layer, x)
+    found = function.run([x])
+    for weight, gradient in zip(weights, found[2:], strict=True):
+        before, direction = weight.numpy(), draw(*weight.shape)
+        values = []
+        for distance in (1e-6, -1e-6):
+            weight.assign(before + distance * direction)
+            values.append(float(function.run([x])[0]))
+        weight.assign(before)
+        numeric = (values[0] - values[1]) / 2e-6
+        assert np.sum(gradient * direction) == pytest.approx(numeric, rel=1e-6)
+
+
+def test_too_many_sums_are_named():
+    layer = Images(layers.Conv2D(1, 3, padding="same", name="conv"), name="images")
+    model = fastnn.Sequential([fastnn.Input((200, 3, 3, 1)), layer, layers.Flatten(), layers.Dense(1)])
     model.compile("sgd", "mse")
-    with pytest.raises(ValueError, match="images.*conv.*'conv2d_grad_kernel', which cannot be summed"):
-        model.fit(np.zeros((4, 2, 5, 5, 3), "float32"), np.zeros((4, 1)), verbose=0)
-    convolution.trainable = False
-    model.fit(np.zeros((4, 2, 5, 5, 3), "float32"), np.zeros((4, 1)), verbose=0)
+    x, y = np.zeros((4, 200, 3, 3, 1), "float32"), np.zeros((4, 1))
+    with pytest.raises(ValueError, match=r"images.*conv.*200 steps.*'conv2d_grad_kernel', once a step"):
+        model.fit(x, y, verbose=0)
+    layer.convolution.trainable = False
+    model.fit(x, y, verbose=0)

@@ -37,11 +37,18 @@ counter.restype = ctypes.c_long
 fastnn.utils.set_random_seed(0)
 x = np.random.default_rng(0).random((4096, 12, 12, 1), dtype=np.float32)
 y = (np.arange(4096) % 10).astype(np.uint8)
-model = fastnn.Sequential([
-    layers.Input((12, 12, 1)), layers.Conv2D(4, 3, activation="relu"), layers.BatchNormalization(),
-    layers.MaxPooling2D(), layers.Flatten(), layers.Dropout(0.1), layers.Dense(16, activation="gelu"),
-    layers.Dense(10, activation="softmax"),
-])
+models = {
+    "convolutions": lambda: [
+        layers.Conv2D(4, 3, activation="relu"), layers.BatchNormalization(), layers.MaxPooling2D(),
+        layers.Flatten(), layers.Dropout(0.1), layers.Dense(16, activation="gelu"),
+    ],
+    "cells": lambda: [
+        layers.Reshape((12, 12)), layers.RNN([layers.LSTMCell(9, dropout=0.1), layers.GRUCell(8)]),
+    ],
+}
+model = fastnn.Sequential(
+    [layers.Input((12, 12, 1)), *models[sys.argv[1]](), layers.Dense(10, activation="softmax")]
+)
 model.compile(fastnn.optimizers.Adam(clipnorm=1.0), "sparse_categorical_crossentropy", metrics=["accuracy"])
 
 def allocations(steps):
@@ -58,7 +65,8 @@ print(min(allocations(8) for _ in range(5)), min(allocations(200) for _ in range
 @pytest.mark.skipif("FASTNN_SANITIZED" in os.environ, reason="the sanitizer has malloc for itself")
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 @pytest.mark.parametrize("threads", [1, 2])
-def test_steps_allocate_nothing(tmp_path, threads):
+@pytest.mark.parametrize("model", ["convolutions", "cells"])
+def test_steps_allocate_nothing(tmp_path, model, threads):
     source, library = tmp_path / "counter.c", tmp_path / "counter.so"
     source.write_text(COUNTER)
     subprocess.run(["cc", "-O1", "-shared", "-fPIC", source, "-o", library, "-ldl"], check=True)
@@ -70,7 +78,7 @@ def test_steps_allocate_nothing(tmp_path, threads):
         PYTHONPATH=os.pathsep.join(sys.path),
     )
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", PROGRAM, model], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     few, many = map(int, done.stdout.split())
