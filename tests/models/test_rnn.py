@@ -235,7 +235,7 @@ def test_dropout_is_the_same_at_each_step():
 
 
 @fastnn.saving.register
-class Leaky(layers.Layer):
+class CountingCell(layers.Layer):
     """A cell of one's own: two states, one of them a count."""
 
     def __init__(self, units, **kwargs):
@@ -256,7 +256,7 @@ class Leaky(layers.Layer):
 
 def test_custom_cell_is_trained_saved_and_loaded(tmp_path):
     model = fastnn.Sequential(
-        [fastnn.Input((6, 2)), layers.RNN(Leaky(5), name="rnn"), layers.Dense(1, name="head")]
+        [fastnn.Input((6, 2)), layers.RNN(CountingCell(5), name="rnn"), layers.Dense(1, name="head")]
     )
     assert model.layers[0].compute_output_shape((None, 6, 2)) == (None, 6)
     model.compile(fastnn.optimizers.Adam(0.02), "mse")
