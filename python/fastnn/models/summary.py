@@ -43,10 +43,12 @@ def summary_text(
     Trainable params: 3 (12 B)
     Non-trainable params: 0 (0 B)
     """
-    rows = [["Layer (type)", "Output shape", "Param #", "Trainable"]]
+    rows = [["Layer (type)", "Output shape", "Param #", "Connected to", "Trainable"]]
     _add_rows(rows, model, "", expand_nested)
-    if not show_trainable:
-        rows = [row[:3] for row in rows]
+    left_out = [] if show_trainable else [4]
+    if not _branches(model):
+        left_out.append(3)
+    rows = [[cell for i, cell in enumerate(row) if i not in left_out] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     if line_length is not None:
         widths[0] += max(line_length - sum(widths) - 3 * len(widths) - 1, 0)
@@ -64,16 +66,37 @@ def summary_text(
     return "\n".join(lines)
 
 
+def _branches(model: Any) -> bool:
+    """Whether layers take anything else than what the layer before returns."""
+    network = getattr(model, "_network", None)
+    if network is None:
+        return False
+    sources = network.connections()
+    before: str | None = None
+    for layer in network.layers:
+        if sources[id(layer)] != ([] if before is None else [(before, 0)]):
+            return True
+        before = layer.name
+    return False
+
+
 def _add_rows(rows: list[list[str]], model: Any, indent: str, expand_nested: bool) -> None:
+    network = getattr(model, "_network", None)
+    connections = {} if network is None else network.connections()
     for layer, shape in zip(model.layers, model.layer_output_shapes(), strict=True):
+        sources = [name if not i else f"{name}[{i}]" for name, i in connections.get(id(layer), [])]
         rows.append(
             [
                 f"{indent}{layer.name} ({type(layer).__name__})",
                 "?" if shape is None else str(shape),
                 f"{layer.count_params():,}" if layer.built else "unbuilt",
+                ", ".join(sources[:2]) + ("," if len(sources) > 2 else "") or "-",
                 ("yes" if layer.trainable_weights else "no") if layer.weights else "-",
             ]
         )
+        for first in range(2, len(sources), 2):
+            more = ", ".join(sources[first : first + 2]) + ("," if len(sources) > first + 2 else "")
+            rows.append(["", "", "", more, ""])
         if expand_nested and hasattr(layer, "layer_output_shapes"):
             _add_rows(rows, layer, indent + "  ", expand_nested)
 

@@ -1,4 +1,4 @@
-"""Preparing data: labels to one-hot, scaling fitted on the training part, splitting; seeding.
+"""Preparing data: labels to one-hot, scaling fitted on the training part, splitting; seeding; pictures.
 
 Examples
 --------
@@ -11,17 +11,31 @@ Examples
 ((2, 2), (2, 2))
 """
 
+from typing import TYPE_CHECKING, Any
+
 from ._labels import to_categorical
 from ._scaling import MinMaxScaler, StandardScaler, normalize
 from ._seeding import set_random_seed
 from ._splitting import train_val_test_indices, train_val_test_split
 
+if TYPE_CHECKING:
+    from ._plotting import plot_model
+
 __all__ = [
     "MinMaxScaler",
     "StandardScaler",
     "normalize",
+    "plot_model",
     "set_random_seed",
     "to_categorical",
     "train_val_test_indices",
     "train_val_test_split",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "plot_model":  # layers come along with it
+        from ._plotting import plot_model
+
+        return plot_model
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
