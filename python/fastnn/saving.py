@@ -250,20 +250,27 @@ def load_weights(model: Model, filepath: Path, skip_mismatch: bool = False, by_n
                 )
             weights = {name: weights[name] for name in common}
             stored = {name: stored[name] for name in common}
-        order = file.text("weights")
-        if (
-            isinstance(order, list)
-            and sorted(map(str, order)) == sorted(stored)
-            and not set(stored) & set(weights)
-        ):
-            own = [(name.rpartition("/")[2], weight.shape) for name, weight in weights.items()]
-            if own == [(name.rpartition("/")[2], stored[name].shape) for name in order]:
-                weights = dict(zip(order, weights.values(), strict=True))
-        _fill(file, weights, stored, skip_mismatch)
+        _fill(file, _by_names_of(file, weights, stored), stored, skip_mismatch)
+
+
+def _by_names_of(
+    file: Container, weights: Mapping[str, Weight], stored: Mapping[str, Entry]
+) -> Mapping[str, Weight]:
+    """Weights of a model by the names that a file has for them: in order, where no name is the same."""
+    order = file.text("weights")
+    if (
+        isinstance(order, list)
+        and sorted(map(str, order)) == sorted(stored)
+        and not set(stored) & set(weights)
+    ):
+        own = [(name.rpartition("/")[2], weight.shape) for name, weight in weights.items()]
+        if own == [(name.rpartition("/")[2], stored[name].shape) for name in order]:
+            return dict(zip(order, weights.values(), strict=True))
+    return weights
 
 
 def restore_training_state(model: Model, filepath: Path) -> int:
-    """Set a model's weights and training state from a file of the same model; return its next epoch.
+    """Set a model's weights and training state from a file of the same model; return `fit`'s next epoch.
 
     Parameters
     ----------
@@ -286,9 +293,16 @@ def restore_training_state(model: Model, filepath: Path) -> int:
         state = file.text("training")
         if state is None:
             raise ValueError(f"cannot restore from {file.path!r}: it has no training state")
-        slots = {name[len(_STATE) :]: file.array(name) for name in file.entries if name.startswith(_STATE)}
+        stored = {n: e for n, e in file.entries.items() if not n.startswith(_STATE)}
+        weights = model.named_weights()
+        paths = dict(zip(_by_names_of(file, weights, stored), weights, strict=True))
+        slots = {}
+        for name in file.entries:
+            if name.startswith(_STATE):
+                path, slash, slot = name[len(_STATE) :].rpartition("/")
+                slots[paths.get(path, path) + slash + slot] = file.array(name)
         model._set_training_state(state, slots)
-        return int(state.get("epoch", 0))
+        return int(state.get("next_epoch", state.get("epoch", 0)))
 
 
 def _fill(

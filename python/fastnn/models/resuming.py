@@ -14,6 +14,7 @@ Array = npt.NDArray[Any]
 class Resumable:
     """Mixin that turns a compiled model's training into plain values and back."""
 
+    _next_epoch: int = 0  # as the running `fit` counts: `epoch` counts on from one `fit` to the next
     optimizer: Any
     on_nonfinite: str
     learning_rate_multipliers: dict[str, float]
@@ -48,7 +49,12 @@ class Resumable:
 
     def _get_training_state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         # The seed may need all 64 bits, more than JSON's readers promise to keep.
-        state = {"seed": str(self._training_seed), "steps": self._steps_run, "epoch": self._epochs_run}
+        state = {
+            "seed": str(self._training_seed),
+            "steps": self._steps_run,
+            "epoch": self._epochs_run,
+            "next_epoch": self._next_epoch,
+        }
         return state, {name: np.atleast_1d(array) for name, array in self.optimizer.get_state().items()}
 
     def _set_training_state(self, state: Mapping[str, Any], slots: Mapping[str, Array]) -> None:

@@ -156,6 +156,7 @@ class Trainable(Evaluating):
             first = hooks.initial_epoch(initial_epoch)
             for epoch in range(first, epochs):
                 started = time.perf_counter()
+                self._next_epoch = epoch
                 hooks.on_epoch_begin(epoch)
                 progress.begin_epoch(epoch)
                 try:
@@ -181,6 +182,7 @@ class Trainable(Evaluating):
                     )
                     logs.update({f"val_{name}": value for name, value in found.items()})
                 self._epochs_run += 1
+                self._next_epoch = epoch + 1
                 hooks.on_epoch_end(epoch, logs)
                 progress.end_epoch(logs, time.perf_counter() - started)
                 if self.stop_training:
