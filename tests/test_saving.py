@@ -214,9 +214,57 @@ def test_read_only_folder(path, model):
     assert path.read_bytes() == before
 
 
-def test_missing_folder(tmp_path, model):
-    with pytest.raises(FileNotFoundError):
+def test_missing_folder(tmp_path, model, monkeypatch):
+    with pytest.raises(FileNotFoundError) as caught:
         model.save(tmp_path / "none" / "m")
+    assert caught.value.filename == str(tmp_path / "none" / "m")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no folder 'nix', make it first: 'nix/x.safetensors'"):
+        model.save("nix/x.safetensors")
+
+
+def test_folder_as_target(tmp_path, model):
+    for save in (model.save, model.save_weights):
+        with pytest.raises(IsADirectoryError, match="give the path of a file"):
+            save(tmp_path)
+        with pytest.raises(TypeError, match=r"expected the path of a file, such as .*, got None"):
+            save(None)
+        with pytest.raises(TypeError, match="got ''"):
+            save("")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_devices_and_pipes_are_not_replaced(tmp_path, model, monkeypatch):
+    def replace(a, b):
+        raise AssertionError("os.replace was called")
+
+    monkeypatch.setattr(_container.os, "replace", replace)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/null")
+    for target in (tmp_path / "pipe", tmp_path / "link", "/dev/null"):
+        with pytest.raises(OSError, match="a device or a pipe"):
+            model.save(target)
+    assert sorted(os.listdir(tmp_path)) == ["link", "pipe"]
+
+
+def test_errors_name_the_users_path(path, model, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device", "temporary")
+
+    monkeypatch.setattr(_container.os, "open", refuse)
+    with pytest.raises(OSError, match="No space left") as caught:
+        model.save(path)
+    assert caught.value.filename == str(path)
+    assert caught.value.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_names_of_other_formats_warn(tmp_path, model, suffix):
+    file = tmp_path / f"model{suffix}"
+    with pytest.warns(UserWarning, match="is written as a .safetensors file") as caught:
+        model.save(file)
+    assert caught[0].filename == __file__
+    saving.load_model(file)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links and modes")

@@ -7,10 +7,12 @@ against the file's, every tensor's extent and place against the data's length, t
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import secrets
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any
@@ -59,10 +61,12 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Array], metadata: 
     Raises
     ------
     OSError
-        If the folder is not there or not writable, or the disk is full. A file that was there stays whole.
+        If the folder is not there or not writable, the disk is full, or the path is that of a folder, a
+        device or a pipe. A file that was there stays whole.
     """
     from safetensors.numpy import save
 
+    target = check_target(path)
     arrays = {name: np.ascontiguousarray(a, a.dtype.newbyteorder("<")) for name, a in tensors.items()}
     texts = {"format": FORMAT, "format_version": str(VERSION), **metadata}
     digest = _Digest(texts)
@@ -71,7 +75,6 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Array], metadata: 
         digest.update(arrays[name].reshape(-1).view(np.uint8).data)
     texts["checksum"] = digest.text()
     content = save(arrays, texts)
-    target = os.path.realpath(os.fspath(path))
     folder, base = os.path.split(target)
     temporary = os.path.join(folder, f".{base}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
@@ -85,11 +88,41 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Array], metadata: 
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.remove(temporary)
+        if isinstance(error, OSError) and error.errno is not None:  # which names the temporary file
+            raise OSError(error.errno, f"cannot save: {error.strerror}", os.fspath(path)) from error
         raise
     _sync_folder(folder)
+
+
+def check_target(path: Any) -> str:
+    """Return the real path of a file to be written, if one could stand there; the disk stays as it is.
+
+    Raises
+    ------
+    TypeError
+        If it is no path.
+    OSError
+        If its folder is missing, or something stands there that is not a regular file.
+    """
+    given = os.fspath(path) if isinstance(path, (str, os.PathLike)) else path
+    if not isinstance(given, str) or not given:
+        raise TypeError(
+            f"cannot save: expected the path of a file, such as 'model.safetensors', got {path!r}"
+        )
+    target = os.path.realpath(given)
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        why = f"cannot save: there is no folder {os.path.dirname(given) or folder!r}, make it first"
+        raise FileNotFoundError(errno.ENOENT, why, given)
+    if os.path.isdir(target) or given.endswith(("/", os.sep)):
+        raise IsADirectoryError(errno.EISDIR, "cannot save: this is a folder, give the path of a file", given)
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.stat(target).st_mode):
+            raise OSError(errno.EINVAL, "cannot save: this is a device or a pipe, no regular file", given)
+    return target
 
 
 def _sync_folder(folder: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -71,7 +72,11 @@ _data_option = click.option(
 def _load(data: str) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Images and labels of a named set or of a folder."""
     if os.path.isdir(data):
-        return fastnn.datasets.mnist.load_data(data)
+        try:
+            return fastnn.datasets.mnist.load_data(data)
+        except ValueError as error:
+            why = str(error).removeprefix("argument 'path': ")
+            raise ValueError(f"--data {data}: {why}") from error
     if data == "mnist":
         return fastnn.datasets.mnist.load_data()
     if data in ("fashion_mnist", "fashion-mnist"):
@@ -134,6 +139,7 @@ def train(
         network = fastnn.load_model(resume)
         if network.get_compile_config() is None:
             raise ValueError(f"--resume {resume}: the model was saved without its training state")
+        _refuse_other_model(model, network, resume)
         done = network.epochs_run
         peak, planned = _saved_plan(network, steps, recipe_rate, recipe_epochs)
         if epochs is None:
@@ -148,8 +154,8 @@ def train(
             optimizer or _OPTIMIZERS[model], "sparse_categorical_crossentropy", metrics=["accuracy"]
         )
     peak = peak if learning_rate is None else learning_rate
-    if not peak > 0:
-        raise ValueError(f"--learning-rate must be above 0, got {peak}")
+    if not 0 < peak < math.inf:
+        raise ValueError(f"--learning-rate must be above 0 and finite, got {peak}")
     network.optimizer.learning_rate = fastnn.optimizers.schedules.CosineDecay(peak, epochs * steps)
     augmentation = (
         fastnn.Augmentation(shift=0.08, rotation=10, zoom=0.1, elastic=(20, 5)) if augment else None
@@ -201,11 +207,35 @@ def _classes(*labels: Array) -> int:
 
 def _refuse_unwritable(out: str) -> None:
     """Say now, and not after minutes of training, that the file cannot be written."""
-    folder = os.path.dirname(os.path.abspath(out))
-    if not os.path.isdir(folder):
-        raise ValueError(f"--out {out}: there is no folder {folder}")
+    from fastnn._container import check_target
+
+    try:
+        folder = os.path.dirname(check_target(out))
+    except OSError as error:
+        raise ValueError(f"--out {out}: {error.strerror}") from None
     if not os.access(folder, os.W_OK):
         raise ValueError(f"--out {out}: the folder {folder} cannot be written to")
+
+
+def _refuse_other_model(name: str, network: Any, resume: str) -> None:
+    """Say that a saved model is not the one that the command names."""
+
+    def structure(model: Any) -> list[Any]:
+        kinds = [type(layer).__name__ for layer in model.layers if type(layer).__name__ != "InputLayer"]
+        return [kinds, [weight.shape for weight in model.weights]]
+
+    found = structure(network)
+    like = []
+    for recipe, arguments in [*((name, {}) for name in _RECIPES), ("lenet5", {"variant": "3x3"})]:
+        with contextlib.suppress(ValueError, TypeError):  # of shapes that this model does not take
+            expected = getattr(fastnn.models, recipe)(
+                input_shape=network.input_shape[1:], classes=network.output_shape[-1], **arguments
+            )
+            if structure(expected) == found:
+                like.append(recipe)
+    if name not in like:
+        cure = f"fastnn train {like[0]} goes on with it" if like else "fit goes on with it, in Python"
+        raise ValueError(f"--resume {resume}: the saved model is no {name}; {cure}")
 
 
 def _report(network: Any, x: Array, y: Array) -> None:
@@ -251,8 +281,12 @@ def predict(model: str, images: tuple[str, ...], top: int, invert: bool) -> None
         shape = (*shape, 1)
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise ValueError(f"{model} takes inputs of shape {network.input_shape}, which are not images")
+    if len(network.output_shape) != 2:
+        raise ValueError(f"{model} gives outputs of shape {network.output_shape}, not a score for each class")
+    from fastnn._pictures import read_pictures
+
     for path in images:
-        pictures, note = _read_pictures(path, shape)
+        pictures, note = read_pictures(path, shape, 255 if invert else 0)
         if invert:
             pictures = 255 - pictures
         scores = network.predict(pictures.reshape(-1, *network.input_shape[1:]), verbose=0)
@@ -261,38 +295,6 @@ def predict(model: str, images: tuple[str, ...], top: int, invert: bool) -> None
             ranked = ", ".join(f"{label} ({row[label]:.4f})" for label in best)
             name = path if len(scores) == 1 else f"{path}[{number}]"
             click.echo(f"{name}: {ranked}{note}")
-
-
-def _read_pictures(path: str, shape: tuple[int, ...]) -> tuple[Array, str]:
-    """Pictures of a file as (n, height, width, channels) in 0 .. 255, and a remark on what was done."""
-    height, width, channels = shape
-    readers: dict[str, Callable[[str], Array]] = {".npy": np.load}
-    suffix = os.path.splitext(path)[1].lower()
-    if suffix in readers or "idx" in os.path.basename(path).lower():
-        array = readers.get(suffix, fastnn.datasets.idx.read_idx)(path)
-        if array.ndim == 2:
-            array = array[None]
-        if array.shape[1:] == (height, width) and channels == 1:
-            array = array[..., None]
-        if array.ndim != 4 or array.shape[1:] != shape:
-            raise ValueError(
-                f"{path} holds an array of shape {array.shape}, expected (n, {height}, {width}, {channels})"
-            )
-        return array, ""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as opened:
-            picture = opened.convert("L" if channels == 1 else "RGB")
-    except UnidentifiedImageError:
-        raise ValueError(
-            f"{path} is not an image that can be read; give PNG, JPEG, PGM, .npy or IDX"
-        ) from None
-    note = ""
-    if picture.size != (width, height):
-        note = f"  [resized from {picture.size[0]}x{picture.size[1]}]"
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-    return np.asarray(picture, dtype=np.uint8).reshape(1, height, width, channels), note
 
 
 @main.command()

@@ -20,10 +20,11 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fastnn._container import Container, Entry, write
+from fastnn._container import Container, Entry, check_target, write
 from fastnn._names import nearest
 from fastnn._registry import knowing
 from fastnn.layers.loading import expecting
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["load_model", "load_weights", "register", "save_model", "save_weights"]
 
 _STATE = "optimizer/"
+_FOREIGN = {".h5": "HDF5", ".hdf5": "HDF5", ".keras": "Keras", ".pt": "PyTorch", ".pth": "PyTorch"}
 
 Path = str | os.PathLike[str]
 
@@ -115,7 +117,15 @@ def _weights_of(model: Model, filepath: Path, overwrite: bool) -> tuple[dict[str
     from fastnn import __version__
 
     model._require_built("saving")
-    if not overwrite and os.path.exists(filepath):
+    target = check_target(filepath)
+    suffix = os.path.splitext(os.fspath(filepath))[1].lower()
+    if suffix in _FOREIGN:
+        warnings.warn(
+            f"{os.fspath(filepath)!r} is written as a .safetensors file, which fastnn.load_model reads under "
+            f"any name; programs that expect a {_FOREIGN[suffix]} file will not",
+            stacklevel=4,
+        )
+    if not overwrite and os.path.exists(target):
         raise FileExistsError(f"{os.fspath(filepath)!r} exists already; pass overwrite=True to replace it")
     weights = model.named_weights()
     metadata = {"fastnn_version": __version__, "weights": _json(list(weights), "names")}

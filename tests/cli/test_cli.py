@@ -161,9 +161,15 @@ def test_same_seed_same_file(digits, tmp_path):
     ("arguments", "expected"),
     [
         (["train", "lenet5", "--data", "/no/such/folder"], "neither a folder nor one of"),
-        (["train", "lenet5", "--learning-rate", "-1"], "must be above 0, got -1"),
+        (["train", "lenet5", "--learning-rate", "-1"], "must be above 0 and finite, got -1"),
         (["train", "lenet5", "--optimizer", "adm"], "adam"),
         (["train", "lenet5", "--out", "/no/such/folder/model.safetensors"], "there is no folder"),
+        (
+            ["train", "lenet5", "--learning-rate", "inf"],
+            "must be above 0 and finite, got inf",
+        ),
+        (["train", "lenet5", "--data", "/dev"], "--data /dev: "),
+        (["train", "lenet5", "--out", "/dev/null"], "--out /dev/null: cannot save: this is a device"),
         (["train", "lenet6"], "lenet5"),
         (["train", "lenet5", "--epochs", "0"], "epochs"),
         (["train", "lenet5", "--resume", "missing.safetensors"], "does not exist"),
@@ -227,3 +233,83 @@ def test_profile_shows_where_the_time_goes(tmp_path):
         assert "GFLOP/s" in done.output and "dense" in done.output
     done = run("profile", tmp_path / "absent.safetensors")
     assert done.exit_code == 2 and "neither a file nor one of" in done.output
+
+
+def test_resume_refuses_the_file_of_another_model(tmp_path):
+    import fastnn
+
+    path = tmp_path / "mlp.safetensors"
+    model = fastnn.models.mlp()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.save(path)
+    done = run("train", "lenet5", "--resume", path, "--out", tmp_path / "out")
+    assert done.exit_code == 2
+    assert "the saved model is no lenet5; fastnn train mlp goes on with it" in done.output
+    other = fastnn.Sequential([fastnn.Input((28, 28)), fastnn.layers.Flatten(), fastnn.layers.Dense(3)])
+    other.compile("adam", "sparse_categorical_crossentropy")
+    other.save(path)
+    done = run("train", "mlp", "--resume", path, "--out", tmp_path / "out")
+    assert done.exit_code == 2 and "the saved model is no mlp; fit goes on" in done.output
+
+
+@pytest.fixture(scope="module")
+def bright(tmp_path_factory):
+    """A model of 4 x 4 pictures that says 1 where their mean is above 127, else 0."""
+    import fastnn
+
+    model = fastnn.Sequential([fastnn.Input((4, 4, 1)), fastnn.layers.Flatten(), fastnn.layers.Dense(2)])
+    model.set_weights([np.stack([np.zeros(16), np.ones(16) / 16], axis=1), np.array([127.0, 0.0])])
+    path = tmp_path_factory.mktemp("bright") / "bright.safetensors"
+    model.save(path)
+    return path
+
+
+def test_predict_scales_fractions_and_fills_transparent_parts(bright, tmp_path):
+    from PIL import Image
+
+    np.save(tmp_path / "fractions.npy", np.full((2, 4, 4), 0.9))
+    done = run("predict", bright, tmp_path / "fractions.npy")
+    assert ": 1 (" in done.output.splitlines()[0] and "multiplied by 255" in done.output
+    np.save(tmp_path / "bool.npy", np.ones((4, 4), bool))
+    assert ": 1 (" in run("predict", bright, tmp_path / "bool.npy").output
+    ink = np.zeros((4, 4, 4), np.uint8)
+    ink[0, 0, 3] = 255  # one black pixel on nothing
+    Image.fromarray(ink).save(tmp_path / "ink.png")
+    done = run("predict", bright, tmp_path / "ink.png")
+    assert ": 0 (" in done.output and "transparent parts taken as black" in done.output
+    done = run("predict", bright, tmp_path / "ink.png", "--invert")  # white paper, turned to black
+    assert ": 0 (" in done.output and "transparent parts taken as white" in done.output
+    ink[..., :3] = 255
+    ink[..., 3] = 255
+    Image.fromarray(ink).save(tmp_path / "opaque.png")
+    done = run("predict", bright, tmp_path / "opaque.png")
+    assert ": 1 (" in done.output and "transparent" not in done.output
+    deep = np.full((4, 4), 60000, np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    assert ": 1 (" in run("predict", bright, tmp_path / "deep.png").output
+
+
+def test_predict_names_files_that_it_cannot_read(bright, tmp_path):
+    from PIL import Image
+
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "whole.png")
+    (tmp_path / "part.png").write_bytes((tmp_path / "whole.png").read_bytes()[:1500])
+    np.save(tmp_path / "objects.npy", np.array([{}, None]), allow_pickle=True)
+    np.save(tmp_path / "large.npy", np.full((4, 4), 1000.0))
+    (tmp_path / "text.npy").write_text("hello")
+    for name in ("part.png", "objects.npy", "large.npy", "text.npy"):
+        done = run("predict", bright, tmp_path / name)
+        assert done.exit_code == 2, done.output
+        assert done.output.startswith(f"error: {tmp_path / name} "), done.output
+
+
+def test_predict_wants_a_score_for_each_class(tmp_path):
+    import fastnn
+
+    model = fastnn.Sequential([fastnn.Input((4, 4, 1)), fastnn.layers.Conv2D(2, 1)])
+    model.save(tmp_path / "map.safetensors")
+    np.save(tmp_path / "x.npy", np.zeros((4, 4)))
+    done = run("predict", tmp_path / "map.safetensors", tmp_path / "x.npy")
+    assert done.exit_code == 2
+    assert "gives outputs of shape (None, 4, 4, 2), not a score for each class" in done.output

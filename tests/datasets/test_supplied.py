@@ -46,7 +46,7 @@ def pack(path, files):
 )
 def test_absent_sets_say_how_to_supply_them(places, monkeypatch, load, title, name):
     monkeypatch.setenv("FASTNN_DATA", str(places / "data"))
-    with pytest.raises(RuntimeError, match=f"{title} is not on this machine. Looked in: ") as caught:
+    with pytest.raises(RuntimeError, match=f"{title} is not on this machine. Looked for it, but ") as caught:
         load()
     assert str(places / "data" / name) in str(caught.value)
     assert str(places / "cache" / name) in str(caught.value)

@@ -104,7 +104,7 @@ class Source:
             names = ", ".join(file.name for file in self.files)
             raise RuntimeError(
                 f"{self.title} is not on this machine and could not be downloaded from {self.url}.\n"
-                f"Looked in: {'; '.join(reasons)}.\n"
+                f"Looked for it, but {'; '.join(reasons)}.\n"
                 f"Download failed: {error}\n"
                 f"To supply the files yourself, put {names} into a folder and pass it as 'path', or into "
                 f"the sub-folder '{self.name}' of a folder that the environment variable FASTNN_DATA names."
@@ -164,7 +164,7 @@ class Supplied:
         if found is not None:
             return found
         raise RuntimeError(
-            f"{self.title} is not on this machine. Looked in: {'; '.join(reasons)}.\n"
+            f"{self.title} is not on this machine. Looked for it, but {'; '.join(reasons)}.\n"
             f"Get it from {self.home}, put {self.wanted} into a folder, and pass that as 'path', or make it "
             f"the sub-folder '{self.name}' of a folder that the environment variable FASTNN_DATA names."
         )
