@@ -402,10 +402,12 @@ def normalize(
     gamma: Array | None,
     beta: Array | None,
     epsilon: float = 1e-3,
+    relu: bool = False,
 ) -> Array:
     y = (x - mean) / np.sqrt(variance + epsilon)
     y = y if gamma is None else y * gamma
-    return y if beta is None else y + beta
+    y = y if beta is None else y + beta
+    return np.maximum(y, 0) if relu else y
 
 
 def batch_norm(x: Array, gamma: Array | None, beta: Array | None, epsilon: float = 1e-3) -> Array:

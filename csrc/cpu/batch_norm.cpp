@@ -2,6 +2,8 @@
 // run once a tile (in scratch), and vectors go along it in both layouts.
 #include "ops/batch_norm.h"
 
+#include <limits>
+
 #include "cpu/kernels.h"
 #include "cpu/sums.h"
 
@@ -143,84 +145,153 @@ void batch_statistics_whole(const KernelCall& call) {
 
 // ---- Normalisation ----
 
-// Calls body(first element, elements) for each run of the tile.
-template <class T, int L, class Body>
-FASTNN_INLINE void for_runs(const KernelCall& call, const Config& c, Body body) {
-  const int64_t run = c.channels * L;
-  for (int64_t r = 0; r < call.groups(L) * c.positions; ++r) body(r * run, run);
+constexpr int kColumns = vector_registers == 32 ? 4 : 2;
+
+// Calls body.template operator()<N, Full>(first element, elements) for the vectors of a run, N at a time.
+template <int W, class Body>
+FASTNN_INLINE void for_columns(int64_t run, Body body) {
+  int64_t j = 0;
+  for (; j + kColumns * W <= run; j += kColumns * W) body.template operator()<kColumns, true>(j, W);
+  for (; j + W <= run; j += W) body.template operator()<1, true>(j, W);
+  if (j < run) body.template operator()<1, false>(j, run - j);
+}
+
+// Calls body(first run, one past the last) for blocks of runs that stay in the first-level cache while their
+// columns pass.
+template <class T, class Body>
+FASTNN_INLINE void for_blocks(int64_t runs, int64_t run, Body body) {
+  constexpr int64_t kElements = 8 * 1024 / static_cast<int64_t>(sizeof(T));
+  const int64_t block = run > kElements ? 1 : kElements / run;
+  for (int64_t first = 0; first < runs; first += block) {
+    body(first, runs - first < block ? runs : first + block);
+  }
+}
+
+template <bool Full, class V>
+FASTNN_INLINE V get(const Elem<V>* p, int64_t width) {
+  if constexpr (Full) {
+    return load<V>(p);
+  } else {
+    return load_partial<V>(p, width);
+  }
+}
+
+template <bool Full, class V>
+FASTNN_INLINE void put(Elem<V>* p, V v, int64_t width) {
+  if constexpr (Full) {
+    store(p, v);
+  } else {
+    store_partial(p, v, width);
+  }
+}
+
+// What makes y = slope * x + offset of a channel.
+template <class T, int L>
+void spread_line(const Config& c, const View& mean, const View& variance, const View& gamma, const View& beta,
+                 T* slope, T* offset) {
+  const auto slope_of = [&](int64_t i, int64_t n) {
+    return elements(gamma, i, n, 1) * inverse_deviation(variance, i, n, c.epsilon);
+  };
+  spread<T, L>(slope, c.channels, slope_of);
+  if (offset == nullptr) return;
+  spread<T, L>(offset, c.channels, [&](int64_t i, int64_t n) {
+    return elements(beta, i, n) - elements(mean, i, n) * slope_of(i, n);
+  });
 }
 
 template <class T, int L>
 struct Normalize {
   static void run(const KernelCall& call) {
-    using V = Vec<T, vector_lanes<T>>;
+    constexpr int W = vector_lanes<T>;
+    using V = Vec<T, W>;
     const auto& c = call.configuration<Config>();
+    const int64_t run = c.channels * L;
     auto* slope = reinterpret_cast<T*>(call.scratch);
-    T* offset = slope + c.channels * L;
-    const auto slope_of = [&](int64_t i, int64_t n) {
-      return elements(call.in[3], i, n, 1) * inverse_deviation(call.in[2], i, n, c.epsilon);
-    };
-    spread<T, L>(slope, c.channels, slope_of);
-    spread<T, L>(offset, c.channels, [&](int64_t i, int64_t n) {
-      return elements(call.in[4], i, n) - elements(call.in[1], i, n) * slope_of(i, n);
-    });
+    T* offset = slope + run;
+    spread_line<T, L>(c, call.in[1], call.in[2], call.in[3], call.in[4], slope, offset);
     const T* x = call.in[0].as<T>();
     T* y = call.out[0].as<T>();
-    for_runs<T, L>(call, c, [&](int64_t first, int64_t run) {
-      constexpr int W = vector_lanes<T>;
-      int64_t j = 0;
-      for (; j + W <= run; j += W) {
-        store(y + first + j, fma(load<V>(x + first + j), load<V>(slope + j), load<V>(offset + j)));
-      }
-      if (j < run) {
-        const int64_t rest = run - j;
-        store_partial<V>(y + first + j,
-                         fma(load_partial<V>(x + first + j, rest), load_partial<V>(slope + j, rest),
-                             load_partial<V>(offset + j, rest)),
-                         rest);
-      }
+    const V floor = broadcast<V>(c.relu ? T(0) : -std::numeric_limits<T>::infinity());
+    for_blocks<T>(call.groups(L) * c.positions, run, [&](int64_t first, int64_t last) {
+      for_columns<W>(run, [&]<int N, bool Full>(int64_t j, int64_t width) {
+        V a[N], b[N];
+        for (int k = 0; k < N; ++k) {
+          a[k] = get<Full, V>(slope + j + k * W, width);
+          b[k] = get<Full, V>(offset + j + k * W, width);
+        }
+        for (int64_t at = first * run + j; at < last * run; at += run) {
+          for (int k = 0; k < N; ++k) {
+            const V value = fma(get<Full, V>(x + at + k * W, width), a[k], b[k]);
+            put<Full>(y + at + k * W, max(floor, value), width);  // keeps NaN
+          }
+        }
+      });
     });
   }
 };
+
+// dy, or 0 where the rectifier that follows was at 0: the same arithmetic as above says where.
+template <bool Relu, class V>
+FASTNN_INLINE V through_relu(V dy, V x, V slope, V offset) {
+  if constexpr (Relu) {
+    return select(greater(fma(x, slope, offset), zero<V>()), dy, zero<V>());
+  } else {
+    return dy;
+  }
+}
 
 // Accumulators are a run: lanes have their own, summed when the shards are.
 template <class T, int L>
 struct NormalizeGradSums {
   static void run(const KernelCall& call) {
+    call.configuration<Config>().relu ? compute<true>(call) : compute<false>(call);
+  }
+
+  template <bool Relu>
+  static void compute(const KernelCall& call) {
     constexpr int W = vector_lanes<T>;
     using V = Vec<T, W>;
     const auto& c = call.configuration<Config>();
     const int64_t run = c.channels * L;
     auto* mean = reinterpret_cast<T*>(call.scratch);
     T* deviation = mean + run;
+    T* slope = deviation + run;
+    T* offset = slope + run;
     spread<T, L>(mean, c.channels, [&](int64_t i, int64_t n) { return elements(call.in[2], i, n); });
     spread<T, L>(deviation, c.channels,
                  [&](int64_t i, int64_t n) { return inverse_deviation(call.in[3], i, n, c.epsilon); });
+    if (Relu) spread_line<T, L>(c, call.in[2], call.in[3], call.in[4], call.in[5], slope, offset);
     const T* dy = call.in[0].as<T>();
     const T* x = call.in[1].as<T>();
     T* sum_out = call.out[0].as<T>();
     T* product_out = call.out[1].as<T>();
-    const int64_t rows = call.groups(L) * c.positions;
-    for (int64_t j = 0; j < run; j += W) {
-      const int64_t width = run - j < W ? run - j : W;
-      const V centre = load_partial<V>(mean + j, width);
-      V sum = zero<V>(), product = zero<V>();
-      // In blocks, so that rounding errors do not grow with the number of rows.
-      for (int64_t first = 0; first < rows; first += kSumBlock) {
-        const int64_t last = rows - first < kSumBlock ? rows : first + kSumBlock;
-        V block_sum = zero<V>(), block_product = zero<V>();
-        for (int64_t r = first; r < last; ++r) {
-          const V g = width == W ? load<V>(dy + r * run + j) : load_partial<V>(dy + r * run + j, width);
-          const V value = width == W ? load<V>(x + r * run + j) : load_partial<V>(x + r * run + j, width);
-          block_sum += g;
-          block_product = fma(g, value - centre, block_product);
+    const int64_t runs = call.groups(L) * c.positions;
+    // In blocks, so that rounding errors do not grow with the number of runs.
+    for (int64_t first = 0; first < runs; first += kSumBlock) {
+      const int64_t last = runs - first < kSumBlock ? runs : first + kSumBlock;
+      for_columns<W>(run, [&]<int N, bool Full>(int64_t j, int64_t width) {
+        V centre[N], a[N], b[N], sum[N] = {}, product[N] = {};
+        for (int k = 0; k < N; ++k) {
+          centre[k] = get<Full, V>(mean + j + k * W, width);
+          if (Relu) a[k] = get<Full, V>(slope + j + k * W, width);
+          if (Relu) b[k] = get<Full, V>(offset + j + k * W, width);
         }
-        sum += block_sum;
-        product += block_product;
-      }
-      product *= load_partial<V>(deviation + j, width);
-      store_partial(sum_out + j, load_partial<V>(sum_out + j, width) + sum, width);
-      store_partial(product_out + j, load_partial<V>(product_out + j, width) + product, width);
+        for (int64_t at = first * run + j; at < last * run; at += run) {
+          for (int k = 0; k < N; ++k) {
+            const V value = get<Full, V>(x + at + k * W, width);
+            const V g = through_relu<Relu>(get<Full, V>(dy + at + k * W, width), value, a[k], b[k]);
+            sum[k] += g;
+            product[k] = fma(g, value - centre[k], product[k]);
+          }
+        }
+        for (int k = 0; k < N; ++k) {
+          T* sums = sum_out + j + k * W;
+          T* products = product_out + j + k * W;
+          put<Full>(sums, get<Full, V>(sums, width) + sum[k], width);
+          const V scale = get<Full, V>(deviation + j + k * W, width);
+          put<Full>(products, fma(product[k], scale, get<Full, V>(products, width)), width);
+        }
+      });
     }
   }
 };
@@ -229,54 +300,87 @@ struct NormalizeGradSums {
 // and is left out in lanes that hold no sample.
 template <class T, int L>
 struct NormalizeGradInput {
+  static constexpr int W = vector_lanes<T>;
+  using V = Vec<T, W>;
+
+  struct Coefficients {
+    T *slope, *offset, *constant, *factor, *mean;
+  };
+
   static void run(const KernelCall& call) {
-    constexpr int W = vector_lanes<T>;
-    using V = Vec<T, W>;
     const auto& c = call.configuration<Config>();
-    const int64_t size = c.channels * L;
-    auto* slope = reinterpret_cast<T*>(call.scratch);
-    T* constant = slope + size;
-    T* factor = constant + size;
-    T* mean = factor + size;
-    const double count = static_cast<double>(call.batch) * static_cast<double>(c.positions);
-    const auto deviation = [&](int64_t i, int64_t n) {
-      return inverse_deviation(call.in[3], i, n, c.epsilon);
-    };
-    const auto slope_of = [&](int64_t i, int64_t n) {
-      return elements(call.in[4], i, n, 1) * deviation(i, n);
-    };
-    spread<T, L>(slope, c.channels, slope_of);
-    const T* dy = call.in[0].as<T>();
-    const T* x = call.in[1].as<T>();
-    T* dx = call.out[0].as<T>();
+    const int64_t run = c.channels * L;
+    Coefficients k{};
+    k.slope = reinterpret_cast<T*>(call.scratch);
+    k.offset = k.slope + run;
+    k.constant = k.offset + run;
+    k.factor = k.constant + run;
+    k.mean = k.factor + run;
+    spread_line<T, L>(c, call.in[2], call.in[3], call.in[4], call.in[5], k.slope,
+                      c.relu ? k.offset : nullptr);
+    if (c.batch_statistics) {
+      const double count = static_cast<double>(call.batch) * static_cast<double>(c.positions);
+      const Doubles share = broadcast<Doubles>(1 / count);
+      const auto deviation = [&](int64_t i, int64_t n) {
+        return inverse_deviation(call.in[3], i, n, c.epsilon);
+      };
+      const auto slope_of = [&](int64_t i, int64_t n) {
+        return elements(call.in[4], i, n, 1) * deviation(i, n);
+      };
+      spread<T, L>(k.constant, c.channels,
+                   [&](int64_t i, int64_t n) { return slope_of(i, n) * elements(call.in[6], i, n) * share; });
+      spread<T, L>(k.factor, c.channels, [&](int64_t i, int64_t n) {
+        return slope_of(i, n) * deviation(i, n) * elements(call.in[7], i, n) * share;
+      });
+      spread<T, L>(k.mean, c.channels, [&](int64_t i, int64_t n) { return elements(call.in[2], i, n); });
+    }
+    c.relu ? compute<true>(call, c, k) : compute<false>(call, c, k);
+  }
+
+  template <bool Relu>
+  static void compute(const KernelCall& call, const Config& c, const Coefficients& k) {
+    const int64_t run = c.channels * L;
+    const int64_t runs = call.groups(L) * c.positions;
+    const int64_t full = call.count / L * c.positions;  // runs all of whose lanes hold samples
     if (!c.batch_statistics) {
-      for_runs<T, L>(call, c, [&](int64_t first, int64_t run) {
-        for (int64_t j = 0; j < run; j += W) {
-          const int64_t width = run - j < W ? run - j : W;
-          store_partial<V>(dx + first + j,
-                           load_partial<V>(dy + first + j, width) * load_partial<V>(slope + j, width), width);
+      pass<Relu, false>(call, run, k, 0, runs, L);
+    } else {
+      pass<Relu, true>(call, run, k, 0, full, L);
+      pass<Relu, true>(call, run, k, full, runs, call.count % L);
+    }
+  }
+
+  template <bool Relu, bool Through>
+  static void pass(const KernelCall& call, int64_t run, const Coefficients& coefficients, int64_t begin,
+                   int64_t end, int64_t valid) {
+    const T* dy = call.in[0].as<T>() + begin * run;
+    const T* x = call.in[1].as<T>() + begin * run;
+    T* dx = call.out[0].as<T>() + begin * run;
+    for_blocks<T>(end - begin, run, [&](int64_t first, int64_t last) {
+      for_columns<W>(run, [&]<int N, bool Full>(int64_t j, int64_t width) {
+        V slope[N], offset[N], constant[N], factor[N], mean[N];
+        for (int k = 0; k < N; ++k) {
+          const int64_t at = j + k * W;
+          slope[k] = get<Full, V>(coefficients.slope + at, width);
+          if (Relu) offset[k] = get<Full, V>(coefficients.offset + at, width);
+          if (Through) constant[k] = get<Full, V>(coefficients.constant + at, width);
+          if (Through) factor[k] = get<Full, V>(coefficients.factor + at, width);
+          if (Through) mean[k] = get<Full, V>(coefficients.mean + at, width);
+        }
+        for (int64_t at = first * run + j; at < last * run; at += run) {
+          for (int k = 0; k < N; ++k) {
+            const V value = get<Full, V>(x + at + k * W, width);
+            const V g = through_relu<Relu>(get<Full, V>(dy + at + k * W, width), value, slope[k], offset[k]);
+            V result = g * slope[k];
+            if constexpr (Through) {
+              V through = fma(factor[k], value - mean[k], constant[k]);
+              if (L > 1 && valid < L) through = first_lanes(through, valid);
+              result -= through;
+            }
+            put<Full>(dx + at + k * W, result, width);
+          }
         }
       });
-      return;
-    }
-    const Doubles share = broadcast<Doubles>(1 / count);
-    spread<T, L>(constant, c.channels,
-                 [&](int64_t i, int64_t n) { return slope_of(i, n) * elements(call.in[5], i, n) * share; });
-    spread<T, L>(factor, c.channels, [&](int64_t i, int64_t n) {
-      return slope_of(i, n) * deviation(i, n) * elements(call.in[6], i, n) * share;
-    });
-    spread<T, L>(mean, c.channels, [&](int64_t i, int64_t n) { return elements(call.in[2], i, n); });
-    for_runs<T, L>(call, c, [&](int64_t first, int64_t run) {
-      const int64_t valid = call.count - first / (run * c.positions) * L;
-      for (int64_t j = 0; j < run; j += W) {
-        const int64_t width = run - j < W ? run - j : W;
-        const V centred = load_partial<V>(x + first + j, width) - load_partial<V>(mean + j, width);
-        V through = fma(load_partial<V>(factor + j, width), centred, load_partial<V>(constant + j, width));
-        if (L > 1 && valid < L) through = first_lanes(through, valid);
-        store_partial<V>(dx + first + j,
-                         load_partial<V>(dy + first + j, width) * load_partial<V>(slope + j, width) - through,
-                         width);
-      }
     });
   }
 };
@@ -312,13 +416,13 @@ const Kernel normalize_kernel{
 extern const Kernel normalize_grad_sums_kernel;
 const Kernel normalize_grad_sums_kernel{.f32 = tile_kernels_f32<NormalizeGradSums>(),
                                         .f64 = tile_kernels_f64<NormalizeGradSums>(),
-                                        .scratch = run_scratch<2>,
+                                        .scratch = run_scratch<4>,
                                         .lane_accumulators = true};
 
 extern const Kernel normalize_grad_input_kernel;
 const Kernel normalize_grad_input_kernel{.f32 = tile_kernels_f32<NormalizeGradInput>(),
                                          .f64 = tile_kernels_f64<NormalizeGradInput>(),
-                                         .scratch = run_scratch<4>};
+                                         .scratch = run_scratch<5>};
 
 extern const Kernel moving_average_kernel;
 const Kernel moving_average_kernel{.f32 = {.whole = moving_average_any},

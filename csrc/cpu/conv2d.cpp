@@ -167,10 +167,15 @@ struct Conv2dGradInput {
       kernel = own;
     }
     int64_t most = 0;
+    // Strides larger than the kernel leave out cells, whose gradient is 0.
+    if (call != nullptr && (w.stride_y > w.rows || w.stride_x > w.columns)) {
+      std::fill_n(call->out[0].as<T>(), call->groups(E) * call->out[0].size * E, T(0));
+    }
     for (int64_t py = 0; py < std::min(w.stride_y, w.height); ++py) {
       const PhaseAxis y = phase_axis(py, w.height, w.pad_top, w.rows, w.stride_y, w.dilation_y);
       for (int64_t px = 0; px < std::min(w.stride_x, w.width); ++px) {
         const PhaseAxis x = phase_axis(px, w.width, w.pad_left, w.columns, w.stride_x, w.dilation_x);
+        if (y.taps == 0 || x.taps == 0) continue;
         Correlation shape = input_shape(c, y, x, columns);
         shape.flatten();
         Scratch rest = scratch;

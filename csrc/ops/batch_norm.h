@@ -14,8 +14,10 @@
 // epsilon 1e-3
 //   batch_statistics=true: mean and variance are x's own, and the gradient to x goes through them, too.
 //   Otherwise they count as constants.
-// normalize_grad_sums(dy, x, mean, variance) -> sum of dy, sum of dy * normalised x, over samples
-// normalize_grad_input(dy, x, mean, variance, gamma?, sum?, product_sum?) -> dx
+//   relu=true: negative results become 0. The gradients find out from x, gamma and beta which were positive.
+// normalize_grad_sums(dy, x, mean, variance, gamma?, beta?) -> sum of dy, sum of dy * normalised x, over
+// samples
+// normalize_grad_input(dy, x, mean, variance, gamma?, beta?, sum?, product_sum?) -> dx
 // moving_average(old, value; momentum) -> momentum * old + (1 - momentum) * value, of old's dtype; momentum
 // 0.99
 #pragma once
@@ -29,12 +31,14 @@ struct BatchNormConfig {
   int64_t channels;
   double epsilon;
   bool batch_statistics;
+  bool relu;
 };
 
 inline Configuration batch_norm_config(const TensorType& x, const Attributes& attributes) {
   const int64_t channels = x.dims.back();
   return make_configuration(BatchNormConfig{x.size() / channels, channels, attributes.real("epsilon", 1e-3),
-                                            attributes.flag("batch_statistics", false)});
+                                            attributes.flag("batch_statistics", false),
+                                            attributes.flag("relu", false)});
 }
 
 inline void check_batch_norm_input(InferContext& c, const TensorType& x) {
@@ -104,12 +108,15 @@ inline const Op normalize{
           const TensorId dy = g.out_gradients[0], x = g.in[0], mean = g.in[1], variance = g.in[2];
           const bool through = g.attributes.flag("batch_statistics", false);
           std::vector<TensorId> sums(2, kNoTensor);
+          const bool relu = g.attributes.flag("relu", false);
+          const TensorId gamma = g.in[3], beta = relu ? g.in[4] : kNoTensor;
           if (g.wanted[3] || g.wanted[4] || (g.wanted[0] && through)) {
-            sums = g.graph.add("normalize_grad_sums", {dy, x, mean, variance}, g.attributes, g.node);
+            sums = g.graph.add("normalize_grad_sums", {dy, x, mean, variance, relu ? gamma : kNoTensor, beta},
+                               g.attributes, g.node);
           }
           if (g.wanted[0]) {
             result[0] = g.add("normalize_grad_input",
-                              {dy, x, mean, variance, g.in[3], through ? sums[0] : kNoTensor,
+                              {dy, x, mean, variance, gamma, beta, through ? sums[0] : kNoTensor,
                                through ? sums[1] : kNoTensor},
                               g.attributes);
           }
@@ -126,7 +133,7 @@ inline const Op normalize_grad_sums{
     .kind = OpKind::over_samples,
     .infer =
         [](InferContext& c) {
-          c.expect_inputs(4, 4);
+          c.expect_inputs(6, 6);
           const TensorType sum{c.in[1].dtype, {c.in[1].dims.back()}, false};
           c.out = {sum, sum};
         },
@@ -138,7 +145,7 @@ inline const Op normalize_grad_input{
     .name = "normalize_grad_input",
     .infer =
         [](InferContext& c) {
-          c.expect_inputs(7, 7);
+          c.expect_inputs(8, 8);
           c.out = {c.in[1]};
         },
     .configure = [](const NodeInfo& n) { return batch_norm_config(n.in[1], n.attributes); },

@@ -1,20 +1,20 @@
 import numpy as np
 import pytest
 import reference
-from checks import BATCHES, Refusal, batch, case, check_op, labels, shared, uniform
+from checks import BATCHES, Refusal, away_from, batch, case, check_op, labels, shared, uniform
 
 from fastnn import _core
 
 positive = uniform(0.2, 2)
 
 
-def training(graph, tensors, epsilon=1e-3):
+def training(graph, tensors, epsilon=1e-3, relu=False):
     """What a layer makes in training: y normalised with the batch's own statistics."""
     x, shift, gamma, beta = tensors
     mean, variance = graph.add(
         "batch_statistics", [*graph.add("batch_moments", [x, shift], {}, "norm"), shift], {}, "norm"
     )
-    attributes = {"epsilon": epsilon, "batch_statistics": True}
+    attributes = {"epsilon": epsilon, "batch_statistics": True, "relu": relu}
     return graph.add("normalize", [x, mean, variance, gamma, beta], attributes, "norm")
 
 
@@ -102,6 +102,18 @@ CASES = [
         epsilon=0.1,
     ),
     case(
+        "normalize",
+        [
+            batch(4, 21),
+            constant(21),
+            shared(21, make=positive, differentiable=False),
+            shared(21, make=uniform(-0.5, 0.5)),
+            shared(21, make=away_from(0.0, gap=3.0, low=-4, high=4)),
+        ],
+        reference.normalize,
+        relu=True,
+    ),
+    case(
         "moving_average",
         [shared(5), shared(5)],
         reference.moving_average,
@@ -132,6 +144,34 @@ def test_statistics_keep_their_digits_far_from_zero(layout):
     ).run([x])
     np.testing.assert_allclose(found[0], x.mean(axis=(0, 1)), rtol=1e-14)
     np.testing.assert_allclose(found[1], x.var(axis=(0, 1)), rtol=1e-8)
+
+
+@pytest.mark.parametrize("layout", ["rows", "lanes"])
+@pytest.mark.parametrize("channels", [3, 16, 70])
+@pytest.mark.parametrize("parameters", [(True, True), (True, False), (False, False)])
+def test_rectifier_within_is_that_behind(layout, channels, parameters):
+    random = np.random.default_rng(channels)
+    x = random.normal(size=(21, 6, channels)).astype("float32")
+    weights = random.normal(size=x.shape).astype("float32")
+    found = []
+    for within in (True, False):
+        graph, tensors = _core.Graph(), [None, None]
+        for i, used in enumerate(parameters):
+            if used:
+                store = _core.Store()
+                store.add("value", [channels])
+                store.set("value", np.random.default_rng(i).normal(size=channels).astype("float32"))
+                tensors[i] = graph.parameter(store, "value")
+        inputs = [graph.input("x", [6, channels]), graph.input("weights", [6, channels])]
+        y = training(graph, [inputs[0], None, *tensors], relu=within)[0]
+        if not within:
+            y = graph.add("activation", [y], {"kind": "relu"})[0]
+        loss = graph.add("sum_to", graph.add("multiply", [y, inputs[1]]), {"shape": []})
+        targets = [inputs[0], *(t for t in tensors if t is not None)]
+        gradients = graph.gradients(graph.add("sample_mean", loss)[0], targets)
+        found.append(_core.Function(graph, [y, *gradients], layout).run([x, weights]))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_constant_channel_has_no_negative_variance():

@@ -8,12 +8,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnn.tensor import Tensor, apply, run
+from fastnn.tensor import Tensor, apply, graph_tensor, run
 
 
 def elementwise(x: Any, kind: str, alpha: float | None = None) -> Any:
     """Add an `activation` node to a tensor's graph, or compute it on an array of any shape."""
-    return composed(x, kind, lambda t: apply("activation", [t], {"kind": kind, "alpha": alpha}))
+
+    def function(t: Tensor) -> Tensor:
+        merged = _with_normalization(t) if kind == "relu" else None
+        return apply("activation", [t], {"kind": kind, "alpha": alpha}) if merged is None else merged
+
+    return composed(x, kind, function)
+
+
+def _with_normalization(x: Tensor) -> Tensor | None:
+    """Return the rectified result of batch normalisation, if `x` is its result: one pass for both.
+
+    The node that made `x` is left out of the plan where nothing else needs it.
+    """
+    graph = x.graph
+    producer = None if graph is None else graph.producer(x.id)
+    if graph is None or producer is None or producer[0] != "normalize" or producer[2].get("relu"):
+        return None
+    operands = [None if number is None else graph_tensor(graph, number, x.name) for number in producer[1]]
+    return apply("normalize", operands, {**producer[2], "relu": True})
 
 
 def composed(x: Any, name: str, function: Callable[[Tensor], Tensor]) -> Any:
