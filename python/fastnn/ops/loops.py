@@ -208,7 +208,8 @@ class BodyContext(BuildContext):
         """Return the tensor of a weight."""
         known = self._used.get(id(weight))
         if known is None:
-            self.outer.use(weight)
+            with self.outer:  # its penalty belongs there
+                self.outer.use(weight)
             known = graph_tensor(self.graph, self.graph.parameter(weight.store, weight.name), weight.path)
             self._used[id(weight)] = known
             self.weights.append((weight, known))
