@@ -101,8 +101,8 @@ Trainer::Prepared& Trainer::planned(int64_t capacity) {
     request.capacity = capacity;
     request.fetch.push_back(spec_.loss);
     request.fetch.insert(request.fetch.end(), spec_.accumulators.begin(), spec_.accumulators.end());
+    for (const auto& [state, value] : spec_.assignments) request.fetch.push_back(value);
     if (spec_.optimizer != nullptr) {
-      for (const auto& [state, value] : spec_.assignments) request.fetch.push_back(value);
       request.flat = spec_.gradients;
       for (size_t i = 0; i < spec_.gradients.size(); ++i) {
         request.flat_offsets.push_back(spec_.optimizer->flat_offset(i));
@@ -264,7 +264,7 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
           }
         }
         // Last, so that state and weights move together or not at all.
-        if (optimizer != nullptr && !failed) assign_state(workspace, 1 + spec_.accumulators.size());
+        if (!failed) assign_state(workspace, 1 + spec_.accumulators.size());
       }
       if (optimizer == nullptr || args.transform_gradients) team.barrier.wait();
       if (failed) return;

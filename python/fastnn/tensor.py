@@ -40,6 +40,13 @@ class Tensor:
     node : Node, optional
         The call that returned it, of a tensor without a graph.
 
+    Attributes
+    ----------
+    mask : Tensor or None
+        Of a tensor in a graph: 1 for the steps that are there, 0 for padding; see `Layer.compute_mask`.
+    batch_size : int or None
+        Number of samples in a batch, where an `Input` fixed it: layers that keep state need to know.
+
     Examples
     --------
     >>> import fastnn
@@ -48,7 +55,7 @@ class Tensor:
     (None, 784)
     """
 
-    __slots__ = ("dtype", "graph", "id", "name", "node", "origin", "shape")
+    __slots__ = ("batch_size", "dtype", "graph", "id", "mask", "name", "node", "origin", "shape")
 
     def __init__(
         self,
@@ -67,6 +74,8 @@ class Tensor:
         self.id = id
         self.origin = origin
         self.node = node
+        self.mask: Tensor | None = None
+        self.batch_size: int | None = None
 
     @property
     def ndim(self) -> int:
@@ -241,7 +250,9 @@ class Node:
         """Make the next output."""
         origin = (self.layer, self.tensors(), self.count)
         self.count += 1
-        return Tensor(like.shape, like.dtype, self.layer.name, origin=origin, node=self)
+        made = Tensor(like.shape, like.dtype, self.layer.name, origin=origin, node=self)
+        made.batch_size = next((t.batch_size for t in self.tensors() if t.batch_size is not None), None)
+        return made
 
 
 def graph_input(graph: _core.Graph, shape: Shape, dtype: str, name: str) -> Tensor:

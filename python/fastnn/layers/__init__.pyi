@@ -36,11 +36,13 @@ from .depthwise import SeparableConv2D as SeparableConv2D
 from .dropout import Dropout as Dropout
 from .dropout import GaussianNoise as GaussianNoise
 from .dropout import SpatialDropout2D as SpatialDropout2D
+from .embedding import Embedding as Embedding
 from .group_normalization import GroupNormalization as GroupNormalization
 from .group_normalization import InstanceNormalization as InstanceNormalization
 from .input import Input as Input
 from .input import InputLayer as InputLayer
 from .input_spec import InputSpec as InputSpec
+from .masking import Masking as Masking
 from .merging import Add as Add
 from .merging import Average as Average
 from .merging import Concatenate as Concatenate
@@ -86,6 +88,9 @@ from .rectifiers import GELU as GELU
 from .rectifiers import LeakyReLU as LeakyReLU
 from .rectifiers import PReLU as PReLU
 from .rectifiers import ReLU as ReLU
+from .recurrent import GRU as GRU
+from .recurrent import LSTM as LSTM
+from .recurrent import SimpleRNN as SimpleRNN
 from .resampling import Cropping1D as Cropping1D
 from .resampling import Cropping2D as Cropping2D
 from .resampling import Cropping3D as Cropping3D

@@ -29,6 +29,8 @@ class Activation(Layer):
     array([[0., 2.]], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
@@ -43,7 +45,9 @@ class Activation(Layer):
 
 
 class SameShape(Layer):
-    """Base of layers whose output has the input's shape."""
+    """Base of layers whose output has the input's shape, and its mask."""
+
+    supports_masking = True
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the input's shape."""

@@ -60,6 +60,8 @@ class Layer(Calls):
     input_spec: InputSpec | None = None
     _unsaved_arguments: tuple[str, ...] = ()  # of the constructor, that are no configuration
     casts_inputs = False  # whether integers that come in are made floating-point numbers
+    supports_masking = False  # whether outputs have masks: the inputs', or what compute_mask returns
+    stateful = False  # whether state is kept from batch to batch
     integer_inputs = False  # whether inputs are ids (int32) and not numbers to compute with
 
     def __init__(
@@ -191,6 +193,23 @@ class Layer(Calls):
     def call(self, inputs: Any) -> Any:
         """Compute outputs from inputs, both tensors; takes ``training`` too if it matters."""
         raise NotImplementedError(f"{self.label}: the class has no method call(self, inputs)")
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the output's mask, where `supports_masking`; by default the input's.
+
+        Parameters
+        ----------
+        inputs : Tensor, or a structure of them
+        mask : Tensor or None, or a structure of them
+            1 for each step (None, steps) that is there, 0 for padding; None: all are.
+
+        Returns
+        -------
+        Tensor or None, or one for each output
+        """
+        if isinstance(mask, (list, tuple, dict)):
+            raise NotImplementedError(f"{self.label}: takes several inputs: define compute_mask")
+        return mask
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape for an input's; dimensions of samples are None."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,10 @@ class Calls:
 
     dtype: str
     built: bool
+    stateful: bool
+    supports_masking: bool
+    compute_mask: Callable[[Any, Any], Any]
+    _sublayers: Callable[[], list[Any]]
     activity_regularizer: Any
     input_spec: InputSpec | None
     integer_inputs: bool
@@ -122,9 +127,14 @@ class Calls:
         context.enter(self.label, self)
         try:
             arguments = dict(extra or {})
-            if _call_arguments(type(self).call)[2]:
+            names, _, takes_training = _call_arguments(type(self).call)
+            if takes_training:
                 arguments["training"] = context.training
+            masks = map_leaves(lambda t: None if t is None else t.mask, inputs)
+            if "mask" in names and arguments.get("mask") is None:
+                arguments["mask"] = masks
             outputs = self.call(inputs, **arguments)
+            self._hand_on_masks(inputs, arguments["mask"] if "mask" in names else masks, outputs)
             for leaf in leaves(outputs):
                 if not isinstance(leaf, Tensor):
                     found = "nothing" if leaf is None else f"a {type(leaf).__name__}"
@@ -143,6 +153,27 @@ class Calls:
 
     def _build_for(self, shapes: Any) -> None:
         self.build(shapes)
+
+    def _hand_on_masks(self, inputs: Any, masks: Any, outputs: Any) -> None:
+        """Give the outputs their masks, unless layers within have done so."""
+        found = list(leaves(outputs))
+        if any(isinstance(leaf, Tensor) and leaf.mask is not None for leaf in found):
+            return
+        if not self.supports_masking:
+            lost = any(mask is not None for mask in leaves(masks))
+            if lost and "mask" not in _call_arguments(type(self).call)[0] and not self._sublayers():
+                warnings.warn(
+                    f"{self.label}: got an input with a mask, but does not hand masks on: layers behind it "
+                    "do not see which steps are padding",
+                    stacklevel=2,
+                )
+            return
+        given = list(leaves(self.compute_mask(inputs, masks)))
+        if len(given) == 1:
+            given *= len(found)
+        for leaf, mask in zip(found, given, strict=True):
+            if isinstance(leaf, Tensor) and mask is not None:
+                leaf.mask = mask
 
     def add_loss(self, loss: Tensor) -> None:
         """Add to the loss that training minimises; to be called in `call`.
@@ -295,6 +326,7 @@ class Calls:
                         if not isinstance(array, np.ndarray):
                             return array
                         declared = Tensor((None, *array.shape[1:]), _dtype_of(array, self.dtype))
+                        declared.batch_size = len(array) if self.stateful else None
                         return context.placeholder(declared, dtype)
 
                     dtypes = iter(self._input_dtypes(arrays))

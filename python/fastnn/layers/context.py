@@ -37,6 +37,8 @@ class BuildContext:
         float64 scalars to be added to the loss: regularizers of weights and activations.
     largest : int
         Elements in a sample of the largest tensor.
+    batch_size : int or None
+        Number of samples in a batch, where an input fixed it.
 
     Examples
     --------
@@ -56,6 +58,7 @@ class BuildContext:
         self.updates: list[tuple[Weight, Tensor]] = []
         self.penalties: list[Tensor] = []
         self.largest = 1
+        self.batch_size: int | None = None
         self._scopes: list[str] = []
         self._calling: list[Any] = []  # the layers of the scopes
         self._used: dict[int, Tensor] = {}
@@ -117,6 +120,8 @@ class BuildContext:
             kind = "int32"
         shape = (None, *(extent if n is None else n for n in tensor.shape[1:]))
         made = graph_input(self.graph, shape, kind, tensor.name or "input")
+        if tensor.batch_size is not None:
+            self.batch_size = tensor.batch_size
         self.inputs.append(made)
         return made
 

@@ -46,6 +46,7 @@ class Dense(Layer):
     """
 
     casts_inputs = True
+    supports_masking = True
 
     def __init__(
         self,

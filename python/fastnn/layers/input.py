@@ -22,7 +22,7 @@ class InputLayer(Layer):
     shape : tuple of int
         Shape of one sample.
     batch_size : int, optional
-        For information only: models take any number of samples.
+        Number of samples in a batch, for layers that keep state from batch to batch; others take any.
     dtype : str, optional
         For information only: arrays of any type are converted to what the first layer computes in.
     batch_shape : tuple, optional
@@ -88,7 +88,9 @@ class InputLayer(Layer):
 
     def tensor(self) -> Tensor:
         """Return the declared input."""
-        return Tensor(self.batch_shape, self.dtype, self.name)
+        made = Tensor(self.batch_shape, self.dtype, self.name)
+        made.batch_size = self.batch_size
+        return made
 
 
 def Input(
@@ -105,7 +107,7 @@ def Input(
     shape : tuple of int
         Shape of one sample.
     batch_size : int, optional
-        For information only: models take any number of samples.
+        Number of samples in a batch, for layers that keep state from batch to batch; others take any.
     dtype : str, optional
         For information only: arrays of any type are converted to what the first layer computes in.
     batch_shape : tuple, optional

@@ -9,6 +9,7 @@ from fastnn import ops
 from fastnn.layers.base import Layer
 from fastnn.layers.cells import StackedRNNCells, call_cell, check_cell
 from fastnn.layers.input_spec import InputSpec
+from fastnn.layers.masking import check_mask
 from fastnn.layers.nest import leaves, map_leaves
 from fastnn.layers.serialization import deserialize
 from fastnn.ops.loops import Zeros, trace_scan
@@ -60,6 +61,8 @@ class RNN(Layer):
     >>> layers.RNN(Decay())(np.ones((1, 3, 2), "float32"))
     array([[1.75, 1.75]], dtype=float32)
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -114,7 +117,7 @@ class RNN(Layer):
         begin = self._begin(initial_state)
         xs = {"x": inputs}
         if mask is not None:
-            xs["mask"] = self._checked_mask(mask, inputs)
+            xs["mask"] = check_mask(self.label, mask, inputs, self.dtype)
         previous = Zeros(self._output_shape(inputs), self.dtype)
 
         def step(carry: Any, x: Any) -> Any:
@@ -136,10 +139,17 @@ class RNN(Layer):
             output = ops.flip(sequence, axis=1) if self.go_backwards else sequence
         return [output, *leaves(carry["states"])] if self.return_state else output
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the steps' mask for a sequence; states and single outputs have none."""
+        found = mask if self.return_sequences else None
+        return [found, *[None for _ in leaves(self._zeros())]] if self.return_state else found
+
+    def _zeros(self) -> Any:
+        return _map_shapes(lambda shape: Zeros(shape, self.dtype), self._shapes())
+
     def _begin(self, initial_state: Any) -> Any:
         """Return the initial states in the structure of the cell's."""
-        shapes = self._shapes()
-        zeros = _map_shapes(lambda shape: Zeros(shape, self.dtype), shapes)
+        zeros = self._zeros()
         if initial_state is None:
             return zeros
         expected = list(leaves(zeros))
@@ -153,14 +163,6 @@ class RNN(Layer):
                 )
         states = iter(want if got is None else got for want, got in zip(expected, given, strict=True))
         return map_leaves(lambda _: next(states), zeros)
-
-    def _checked_mask(self, mask: Tensor, inputs: Tensor) -> Tensor:
-        if mask.shape != inputs.shape[:2]:
-            raise ValueError(
-                f"{self.label}: the mask must have shape {inputs.shape[:2]}, a value for each step, "
-                f"got {mask.shape}"
-            )
-        return mask if mask.dtype == self.dtype else ops.cast(mask, self.dtype)
 
     def _output_shape(self, inputs: Tensor) -> tuple[int, ...]:
         """Shape of one step's output of one sample: what the cell says, or what comes out of it."""

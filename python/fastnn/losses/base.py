@@ -144,6 +144,7 @@ class Loss:
         y_pred: int,
         sample_weight: int | None = None,
         name: str | None = None,
+        mask: int | None = None,
     ) -> int:
         """Add the nodes that compute the batch's loss.
 
@@ -156,6 +157,8 @@ class Loss:
             Weights, of the predictions' type: one a sample, or one for each of its leading positions.
         name : str, optional
             Of the last node, for messages; by default the loss's.
+        mask : int, optional
+            The predictions' mask: 1 where a step counts, 0 where it is padding.
 
         Returns
         -------
@@ -174,7 +177,18 @@ class Loss:
             )
         title = self.name if name is None else name
         values = self.call(graph, y_true, y_pred)
-        mask = self.mask(graph, y_true, values)
+        own = self.mask(graph, y_true, values)
+        if mask is not None:
+            missing = len(graph.shape(values)) - len(graph.shape(mask))
+            if missing < 0 or graph.shape(values)[: len(graph.shape(mask))] != graph.shape(mask):
+                steps, found = (None, *graph.shape(mask)), (None, *graph.shape(values))
+                raise ValueError(
+                    f"{self.label}: the predictions' mask has shape {steps}, but there are losses for {found}"
+                )
+            aligned = graph.add("reshape", [mask], {"shape": [*graph.shape(mask), *[1] * missing]})[0]
+            aligned = graph.add("broadcast_to", [aligned], {"shape": graph.shape(values)})[0]
+            own = aligned if own is None else graph.add("multiply", [own, aligned], {}, title)[0]
+        mask = own
         operands = [values, sample_weight, mask]
         weighted = self.reduction == "mean_with_sample_weight" and sample_weight is not None
         if self.reduction == "sum":

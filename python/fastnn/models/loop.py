@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from fastnn import _core
 from fastnn.layers.context import BuildContext
-from fastnn.tensor import graph_input
+from fastnn.tensor import Tensor, graph_input
 
 if TYPE_CHECKING:
     from fastnn.layers.weight import Weight
@@ -165,7 +165,15 @@ class Loop:
             if loss is None or y_id is None:
                 continue
             name = f"loss[{objectives.names[position]}]" if several else "loss"
-            made = loss.build(graph, y_id, context.outputs[position].id, weight_ids[position], name)
+            mask = context.outputs[position].mask
+            made = loss.build(
+                graph,
+                y_id,
+                context.outputs[position].id,
+                weight_ids[position],
+                name,
+                mask=None if mask is None else mask.id,
+            )
             means.append(made)
             self.loss_names.append(f"{objectives.names[position]}_loss")
             factor = objectives.factors[position]
@@ -193,7 +201,9 @@ class Loop:
         for position, metric, weighted in resolved:
             y_id = y_ids[position]
             assert y_id is not None
-            weight_id = weight_ids[position] if weighted else None
+            weight_id = _masked_weight(
+                graph, context.outputs[position], weight_ids[position] if weighted else None
+            )
             made_ids = metric.build(graph, y_id, context.outputs[position].id, weight_id)
             taken.append(objectives.log_name(position, metric, weighted, taken))
             self.metrics.append((taken[-1], metric, len(made_ids)))
@@ -201,13 +211,13 @@ class Loop:
 
         self.optimizer: Any = None
         self.graph = graph
+        updates = [(context.use(weight).id, value.id) for weight, value in context.updates]
         if training:
             trained = [(weight, tensor) for weight, tensor in context.weights if weight.trainable]
             gradients = graph.gradients(total, [tensor.id for _, tensor in trained])
             weights = [weight for weight, _ in trained]
             paths = model._weight_paths(weights)
             self.optimizer = model.optimizer._create(weights, model._rate_multipliers(paths), paths)
-            updates = [(context.use(weight).id, value.id) for weight, value in context.updates]
             constraint_graph, constraints = _constraints([weight for weight, _ in trained])
             self.trainer = _core.Trainer(
                 graph,
@@ -221,7 +231,7 @@ class Loop:
                 means=len(means),
             )
         else:
-            self.trainer = _core.Trainer(graph, total, accumulators, means=len(means))
+            self.trainer = _core.Trainer(graph, total, accumulators, assignments=updates, means=len(means))
         if os.environ.get("FASTNN_PROFILE", "0") not in ("", "0"):
             self.trainer.profiling = True
 
@@ -301,3 +311,14 @@ def _constraints(weights: Sequence[Weight]) -> tuple[Any, list[tuple[int, int]]]
             tensor = context.use(weight)
             pairs.append((tensor.id, weight.constraint(tensor).id))
     return context.graph, pairs
+
+
+def _masked_weight(graph: _core.Graph, output: Tensor, weight: int | None) -> int | None:
+    """Weight of a metric's samples or positions: none where the output's mask says that there is padding."""
+    if output.mask is None:
+        return weight
+    if weight is None:
+        return output.mask.id
+    shape, steps = graph.shape(weight), graph.shape(output.mask.id)
+    aligned = graph.add("reshape", [weight], {"shape": [*shape, *[1] * (len(steps) - len(shape))]})[0]
+    return int(graph.add("multiply", [aligned, output.mask.id], {}, "mask")[0])

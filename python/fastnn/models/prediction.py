@@ -33,7 +33,7 @@ class Predicting:
     structure_version: int
     trace: Callable[..., Any]
     _lock: threading.RLock
-    _predictions: dict[Any, tuple[_core.Function, int]]
+    _predictions: dict[Any, tuple[Any, int]]
     _ready: tuple[int, tuple[int, ...], Callable[..., list[Array]]] | None
     _input_arrays: Callable[[Any], list[Array]]
     _inputs_like: Callable[[list[Array]], Any]
@@ -45,15 +45,20 @@ class Predicting:
         @property
         def _fixed_inputs(self) -> bool: ...
 
-    def _prediction_function(self, arrays: list[Array]) -> tuple[_core.Function, int]:
+    def _prediction_function(self, arrays: list[Array]) -> tuple[Any, int]:
         """Return the function for inputs of these shapes, and a batch size that suits it."""
         with self._lock:
             key = (self.structure_version, self._shapes_key(arrays))
             found = self._predictions.pop(key, None)
             if found is None:
                 context = self.trace(training=False, inputs=self._inputs_like(arrays))
-                function = _core.Function(context.graph, [t.id for t in context.outputs])
-                found = function, min(max(_LARGEST_TENSOR // context.largest, 32), _LARGEST_BATCH)
+                fetch = [t.id for t in context.outputs]
+                suited = min(max(_LARGEST_TENSOR // context.largest, 32), _LARGEST_BATCH)
+                if context.updates:
+                    stateful = _Stateful(context.graph, fetch, context.updates)
+                    found = stateful, context.batch_size or suited
+                else:
+                    found = _core.Function(context.graph, fetch), suited
             self._predictions[key] = found  # most recently used last
             if len(self._predictions) > _KEPT:
                 self._predictions.pop(next(iter(self._predictions)))
@@ -62,7 +67,8 @@ class Predicting:
     def _run(self, arrays: list[Array], capacity: int | None = None) -> list[Array]:
         """Return the outputs for all rows, by the plan for batches of `capacity`."""
         function, suited = self._prediction_function(arrays)
-        return function.run(arrays, capacity or min(suited, _rounded(len(arrays[0]))))
+        found: list[Array] = function.run(arrays, capacity or min(suited, _rounded(len(arrays[0]))))
+        return found
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for one batch, computed at once.
@@ -206,6 +212,25 @@ class Predicting:
         for batch in itertools.islice(data_adapter.iterate_batches(x), steps):
             arrays = self._input_arrays(data_adapter.split_batch(batch, f"{self.label}: x")[0])
             yield (lambda arrays=arrays: self._run(arrays)), 1  # type: ignore[misc]
+
+
+class _Stateful:
+    """A function of layers that keep state: it goes batch by batch and hands the state on."""
+
+    def __init__(self, graph: _core.Graph, fetch: list[int], updates: list[tuple[Any, Any]]) -> None:
+        self._function = _core.Function(graph, [*fetch, *(value.id for _, value in updates)])
+        self._weights = [weight for weight, _ in updates]
+        self._outputs = len(fetch)
+
+    def run(self, arrays: list[Array], capacity: int) -> list[Array]:
+        parts: list[list[Array]] = []
+        samples = self._weights[0].shape[0]
+        for first in range(0, len(arrays[0]), samples):
+            found = self._function.run([a[first : first + samples] for a in arrays])
+            parts.append(found[: self._outputs])
+            for weight, value in zip(self._weights, found[self._outputs :], strict=True):
+                weight.assign(value)
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
 def _rounded(samples: int) -> int:

@@ -77,7 +77,7 @@ class Sequential(Model):
                 raise ValueError(
                     f"{self.label}: only a layer or an Input can be added, got the output of a layer"
                 )
-            layer = InputLayer(layer.shape[1:], dtype=layer.dtype, name=layer.name)
+            layer = InputLayer(layer.shape[1:], layer.batch_size, layer.dtype, name=layer.name)
         if isinstance(layer, type) and issubclass(layer, Layer):
             raise TypeError(
                 f"{self.label}: got the class {layer.__name__}, expected a layer: {layer.__name__}(...)"

@@ -1,0 +1,335 @@
+"""`LSTM`, `GRU` and `SimpleRNN`: cells whose loop over steps is one fused op."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastnn import activations
+from fastnn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell
+from fastnn.layers.context import current
+from fastnn.layers.input_spec import InputSpec
+from fastnn.layers.masking import check_mask
+from fastnn.layers.nest import batch_shape, leaves
+from fastnn.layers.weight import Weight
+from fastnn.ops._align import over_samples
+from fastnn.tensor import Tensor, apply, apply_all
+
+
+class _Recurrent:
+    """Mixin that makes a layer of a cell.
+
+    All steps' inputs are projected at once; then one op goes through the steps, a tile of samples together.
+    """
+
+    op: str
+    outputs: tuple[int, ...]  # which of the op's outputs are y and the last states
+    supports_masking = True
+    casts_inputs = True
+    # Of the cell:
+    label: Any
+    dtype: str
+    units: int
+    gates: int
+    states: int
+    seed: int | None
+    activation: Any
+    recurrent_activation: Any
+    dropout: float
+    recurrent_dropout: float
+    kernel: Weight
+    recurrent_kernel: Weight
+    bias: Weight | None
+    add_weight: Any
+    input_spec: InputSpec | None
+    _weights: list[Weight]
+
+    def __init__(
+        self,
+        units: int,
+        *args: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.pop("use_cudnn", None)
+        super().__init__(units, *args, **kwargs)  # type: ignore[call-arg]
+        self.return_sequences = bool(return_sequences)
+        self.return_state = bool(return_state)
+        self.go_backwards = bool(go_backwards)
+        self.stateful = bool(stateful)
+        self.unroll = bool(unroll)
+        self.input_spec = InputSpec(ndim=3)
+        self._kept: list[Weight] = []
+        self._aligned = False  # outputs in the order of the steps even where go_backwards
+
+    def build(self, input_shape: Any) -> None:
+        """Create the cell's weights and, if the layer is stateful, the states'."""
+        if len(input_shape) != 3:
+            raise ValueError(
+                f"{self.label}: expected sequences of shape (None, steps, features), got {tuple(input_shape)}"
+            )
+        super().build((None, input_shape[-1]))  # type: ignore[misc]
+        if self.stateful:
+            self._make_states()
+        self.input_spec = InputSpec(ndim=3, axes={-1: input_shape[-1]}, cure="Rebuild the layer for it.")
+
+    def _make_states(self) -> None:
+        samples = current(self.label).batch_size
+        if samples is None:
+            raise ValueError(
+                f"{self.label}: stateful=True needs batches of a fixed number of samples: declare it with "
+                "Input(shape, batch_size=...) or Input(batch_shape=...)"
+            )
+        self._kept = [
+            self.add_weight((samples, self.units), "zeros", trainable=False, name=name)
+            for name in ("state_h", "state_c")[: self.states]
+        ]
+
+    def call(
+        self, inputs: Tensor, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Any:
+        """Go through the steps; `initial_state` is a tensor (None, units), or a list of two for `LSTM`."""
+        if mask is not None:
+            mask = check_mask(self.label, mask, inputs, self.dtype)
+        x = inputs
+        if training and self.dropout > 0:
+            pattern = [1, int(x.shape[-1] or 1)]
+            x = apply("dropout", [x], {"rate": self.dropout, "seed": self.seed, "noise_shape": pattern})
+        keep = None
+        if training and self.recurrent_dropout > 0:
+            ones = apply("fill", [], {"value": 1.0, "shape": [self.units], "dtype": self.dtype})
+            seed = None if self.seed is None else self.seed + 1
+            keep = apply(
+                "dropout", [over_samples(ones, inputs)], {"rate": self.recurrent_dropout, "seed": seed}
+            )
+        begin = self._begin(initial_state, inputs)
+        projection, own_bias = self._biases()
+        xw = apply("dense", [x, self.kernel, projection])
+        made = apply_all(
+            self.op, [xw, self.recurrent_kernel, *own_bias, *begin, mask, keep], self._attributes()
+        )
+        y, *last = (made[number] for number in self.outputs)
+        for weight, state in zip(self._kept, last, strict=False):
+            rows = apply("sample_rows", [state], {"rows": weight.shape[0]})
+            current(self.label).assign(weight, rows)
+        return [y, *last] if self.return_state else y
+
+    def _biases(self) -> tuple[Any, list[Any]]:
+        """Return the projection's bias, and the op's own operand if it has one."""
+        return self.bias, []
+
+    def _attributes(self) -> dict[str, Any]:
+        return {
+            "activation": _kind(self.label, "activation", self.activation),
+            "reverse": self.go_backwards,
+            "sequences": self.return_sequences,
+            "processed_order": self.go_backwards and not self._aligned,
+        }
+
+    def _begin(self, initial_state: Any, inputs: Tensor) -> list[Any]:
+        if initial_state is None:
+            if not self._kept:
+                return [None] * self.states
+            return [apply("sample_rows_of", [weight, inputs]) for weight in self._kept]
+        given = list(leaves(initial_state))
+        if len(given) != self.states:
+            raise ValueError(f"{self.label}: expected {self.states} initial states, got {len(given)}")
+        for number, state in enumerate(given):
+            if state is not None and state.shape != (None, self.units):
+                raise ValueError(
+                    f"{self.label}: initial state {number} must have shape {(None, self.units)}, "
+                    f"got {state.shape}"
+                )
+        return given
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the steps' mask for a sequence; states and single outputs have none."""
+        found = mask if self.return_sequences else None
+        return [found, *[None] * self.states] if self.return_state else found
+
+    def reset_states(self, states: Any = None) -> None:
+        """Set the states of a stateful layer, to zeros by default.
+
+        Parameters
+        ----------
+        states : array_like or list of them, optional
+            One array (samples, units) for each state.
+
+        Raises
+        ------
+        ValueError
+            If the layer is not stateful, not built, or the arrays do not fit.
+        """
+        if not self.stateful:
+            raise ValueError(f"{self.label}: reset_states is for layers with stateful=True")
+        self._require_built("reset_states")  # type: ignore[attr-defined]
+        if states is None:
+            states = [np.zeros(weight.shape, weight.dtype) for weight in self._kept]
+        given = list(states) if isinstance(states, (list, tuple)) else [states]
+        if len(given) != len(self._kept):
+            raise ValueError(f"{self.label}: expected {len(self._kept)} states, got {len(given)}")
+        for weight, value in zip(self._kept, given, strict=True):
+            weight.check(np.asarray(value))
+        for weight, value in zip(self._kept, given, strict=True):
+            weight.assign(np.asarray(value))
+
+    reset_state = reset_states
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the output's shape for an input's."""
+        shape = batch_shape(self.label, input_shape)
+        state = (None, self.units)
+        y = (None, shape[1], self.units) if self.return_sequences else state
+        return [y, *[state] * self.states] if self.return_state else y
+
+
+class LSTM(_Recurrent, LSTMCell):  # type: ignore[misc]
+    """Long short-term memory (Hochreiter and Schmidhuber 1997) over a sequence.
+
+    Parameters
+    ----------
+    units : int
+        Size of output and states.
+    *args, **kwargs
+        Those of `LSTMCell`: ``activation="tanh"``, ``recurrent_activation="sigmoid"``, ``use_bias=True``,
+        initializers, ``unit_forget_bias=True``, regularizers, constraints, ``dropout=0.0``,
+        ``recurrent_dropout=0.0``, ``seed``; and ``name``, ``trainable``, ``dtype``, ``input_shape``,
+        ``activity_regularizer``.
+    return_sequences : bool, default False
+        Whether to return the output of each step, (None, steps, units), or the last one's alone.
+    return_state : bool, default False
+        Whether to return the last states h and c, too, after the output.
+    go_backwards : bool, default False
+        Whether to go from the last step to the first; sequences come in the order in which they were made.
+    stateful : bool, default False
+        Whether a batch begins with the states that the batch before it ended with, sample for sample. The
+        number of samples must be fixed: ``Input(shape, batch_size=...)``. See `reset_states`.
+    unroll : bool, default False
+        Accepted for likeness to Keras; it changes nothing.
+
+    Notes
+    -----
+    ``call(inputs, initial_state=None, mask=None)``: inputs (None, steps, features), initial states [h, c] of
+    shape (None, units), mask (None, steps), 0 or False where there is padding. A masked step leaves the
+    states as they are and repeats the output before it; before the first step that is there the output is 0.
+    A sequence that is masked as a whole thus gives the output 0 and its initial states.
+
+    Activations are tanh, sigmoid, relu, linear, leaky_relu, hard_sigmoid, softsign or exponential; with
+    others use ``RNN(LSTMCell(...))``. The default ones are the fastest.
+
+    Weights: ``kernel`` (features, 4 units), ``recurrent_kernel`` (units, 4 units), ``bias`` (4 units,); gates
+    in the order i, f, c, o. PyTorch has the same order, so its weights fit as ``weight_ih_l0.T``,
+    ``weight_hh_l0.T`` and ``bias_ih_l0 + bias_hh_l0``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import LSTM
+    >>> x = np.ones((2, 3, 4), "float32")
+    >>> LSTM(5)(x).shape
+    (2, 5)
+    >>> y, h, c = LSTM(5, return_sequences=True, return_state=True)(x)
+    >>> y.shape, bool((y[:, -1] == h).all())
+    ((2, 3, 5), True)
+    """
+
+    op = "lstm"
+    outputs = (1, 2, 3)
+
+    def _attributes(self) -> dict[str, Any]:
+        kind = _kind(self.label, "recurrent_activation", self.recurrent_activation)
+        return {**super()._attributes(), "recurrent_activation": kind}
+
+
+class GRU(_Recurrent, GRUCell):  # type: ignore[misc]
+    """Gated recurrent units (Cho et al. 2014) over a sequence.
+
+    Parameters
+    ----------
+    units : int
+        Size of output and state.
+    *args, **kwargs
+        Those of `GRUCell`: ``activation="tanh"``, ``recurrent_activation="sigmoid"``, ``use_bias=True``,
+        initializers, regularizers, constraints, ``dropout=0.0``, ``recurrent_dropout=0.0``, ``seed``,
+        ``reset_after=True``; and ``name``, ``trainable``, ``dtype``, ``input_shape``,
+        ``activity_regularizer``.
+    return_sequences, return_state, go_backwards, stateful, unroll : bool, default False
+        As for `LSTM`.
+
+    Notes
+    -----
+    ``call(inputs, initial_state=None, mask=None)`` and activations as for `LSTM`, with one state.
+
+    Weights: ``kernel`` (features, 3 units), ``recurrent_kernel`` (units, 3 units), ``bias`` (2, 3 units), of
+    which the second row is added to the state's product, or (3 units,) without `reset_after`; gates in the
+    order z, r, h. PyTorch's order is r, z, n, and its update gate the same: with its rows of weights and
+    biases in blocks (1, 0, 2), they fit as ``weight_ih_l0.T``, ``weight_hh_l0.T`` and
+    ``[bias_ih_l0, bias_hh_l0]``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import GRU
+    >>> GRU(5, return_sequences=True)(np.ones((2, 3, 4), "float32")).shape
+    (2, 3, 5)
+    """
+
+    op = "gru"
+    outputs = (1, 2)
+
+    def _biases(self) -> tuple[Any, list[Any]]:
+        return (None, [self.bias]) if self.reset_after else (self.bias, [None])
+
+    def _attributes(self) -> dict[str, Any]:
+        kind = _kind(self.label, "recurrent_activation", self.recurrent_activation)
+        return {**super()._attributes(), "recurrent_activation": kind, "reset_after": self.reset_after}
+
+
+class SimpleRNN(_Recurrent, SimpleRNNCell):  # type: ignore[misc]
+    """Fully connected recurrent layer: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``.
+
+    Parameters
+    ----------
+    units : int
+        Size of output and state.
+    *args, **kwargs
+        Those of `SimpleRNNCell`: ``activation="tanh"``, ``use_bias=True``, initializers, regularizers,
+        constraints, ``dropout=0.0``, ``recurrent_dropout=0.0``, ``seed``; and ``name``, ``trainable``,
+        ``dtype``, ``input_shape``, ``activity_regularizer``.
+    return_sequences, return_state, go_backwards, stateful, unroll : bool, default False
+        As for `LSTM`.
+
+    Notes
+    -----
+    ``call(inputs, initial_state=None, mask=None)`` and activations as for `LSTM`, with one state.
+
+    Weights: ``kernel`` (features, units), ``recurrent_kernel`` (units, units), ``bias`` (units,).
+    PyTorch's fit
+    as ``weight_ih_l0.T``, ``weight_hh_l0.T`` and ``bias_ih_l0 + bias_hh_l0``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import SimpleRNN
+    >>> SimpleRNN(5)(np.ones((2, 3, 4), "float32")).shape
+    (2, 5)
+    """
+
+    op = "simple_rnn"
+    outputs = (1, 2)
+
+
+def _kind(label: str, name: str, activation: Any) -> str:
+    """Return the op's word for an activation."""
+    try:
+        return activations.serialize(activation)
+    except ValueError as error:
+        raise ValueError(
+            f"{label}: {name} must be one of fastnn.activations, got {activation!r}; use the layer's cell in "
+            "RNN(...) with a function of your own"
+        ) from error
