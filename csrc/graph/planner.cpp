@@ -404,11 +404,11 @@ bool Planner::use_whole_kernel(const Node& node, const Kernel& kernel) const {
   const KernelSet& set = kernel.set(working_type(graph_, node));
   if (set.whole == nullptr) return false;
   if (set.rows == nullptr && set.lanes == nullptr) return true;
-  // Large sums (weight gradients of wide layers) are split by output element: shards of them would cost more
-  // memory traffic than the whole batch's activations do.
+  // Large sums (weight gradients of all but narrow layers) are split by output element: shards of them would
+  // cost more memory traffic than the whole batch's activations do.
   int64_t elements = 0;
   for (TensorId id : node.out) elements += graph_.type(id).size();
-  return elements > 2048;
+  return elements > 768;
 }
 
 // Parameters that outgrow the second-level cache would be read anew from farther away for every tile.
