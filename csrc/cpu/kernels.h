@@ -22,6 +22,15 @@ constexpr KernelSet tile_kernels_f64() {
   return {.rows = K<double, 1>::run, .lanes = K<double, vector_lanes<double>>::run};
 }
 
+/// A rows kernel as the whole kernel of unbatched operands: they are one sample.
+template <KernelFn Rows>
+void one_sample(const KernelCall& call) {
+  KernelCall one = call;
+  one.first = 0;
+  one.count = 1;
+  Rows(one);
+}
+
 /// body(std::integral_constant<int, 0>{}), ..., body(std::integral_constant<int, N - 1>{}): a loop that is
 /// unrolled whatever its body, so that arrays indexed by it can stay in registers.
 template <int N, class Body>

@@ -158,11 +158,15 @@ void backward(const KernelCall& call) {
 
 template <bool Log, class T>
 constexpr KernelSet forward_set() {
-  return {.rows = forward<Log, T, 1>, .lanes = forward<Log, T, vector_lanes<T>>};
+  return {.rows = forward<Log, T, 1>,
+          .lanes = forward<Log, T, vector_lanes<T>>,
+          .whole = one_sample<forward<Log, T, 1>>};
 }
 template <bool Log, class T>
 constexpr KernelSet backward_set() {
-  return {.rows = backward<Log, T, 1>, .lanes = backward<Log, T, vector_lanes<T>>};
+  return {.rows = backward<Log, T, 1>,
+          .lanes = backward<Log, T, vector_lanes<T>>,
+          .whole = one_sample<backward<Log, T, 1>>};
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <array>
 #include <string_view>
 
-#include "ops/op.h"
+#include "ops/unary.h"
 
 namespace fastnn::ops {
 
@@ -105,6 +105,84 @@ inline const Op activation{
     .in_place = true,
 };
 
+/// How an activation's derivative, as activation_grad has it, changes with what it is computed from: x, or
+/// y for the kinds whose derivative follows from y. kNoTensor: not at all.
+inline TensorId activation_curvature(GradientContext& g, const ActivationConfig& c, TensorId x, TensorId y) {
+  const auto constant = [](double value) {
+    return Attributes{{"kind", std::string("power")}, {"exponent", value}};
+  };
+  const auto one_minus_square = [&](TensorId t) { return scaled(g, add_unary(g, "square", t), -1.0, 1.0); };
+  const auto sigmoid_of = [&](TensorId t) {
+    return g.add("activation", {t}, {{"kind", std::string("sigmoid")}});
+  };
+  // factor e^(x / width) below 0, 0 above
+  const auto exponential_below = [&](double factor, double width) {
+    const TensorId below = g.add("unary", {x}, {{"kind", std::string("clip")}, {"high", 0.0}});
+    const TensorId mask = g.add("unary", {x}, {{"kind", std::string("inside")}, {"high", 0.0}});
+    return product(g, mask, scaled(g, add_unary(g, "exp", scaled(g, below, 1.0 / width)), factor));
+  };
+  switch (c.kind) {
+    case ActivationKind::tanh:
+      return scaled(g, y, -2.0);
+    case ActivationKind::sigmoid:
+      return scaled(g, y, -2.0, 1.0);
+    case ActivationKind::exponential:
+      return g.add("unary", {y}, constant(0.0));
+    case ActivationKind::softplus: {
+      const TensorId s = sigmoid_of(x);
+      return product(g, s, scaled(g, s, -1.0, 1.0));
+    }
+    case ActivationKind::silu: {
+      const TensorId s = sigmoid_of(x);
+      const TensorId bend = scaled(g, product(g, x, scaled(g, s, -2.0, 1.0)), 1.0, 2.0);
+      return product(g, product(g, s, scaled(g, s, -1.0, 1.0)), bend);
+    }
+    case ActivationKind::mish: {
+      const TensorId w = g.add("activation", {g.add("activation", {x}, {{"kind", std::string("softplus")}})},
+                               {{"kind", std::string("tanh")}});
+      const TensorId s = sigmoid_of(x);
+      const TensorId s2 = add_unary(g, "square", s);
+      const TensorId inner =
+          g.add("subtract", {g.add("subtract", {s, s2}), scaled(g, product(g, w, s2), 2.0)});
+      return product(g, one_minus_square(w), g.add("add", {scaled(g, s, 2.0), product(g, x, inner)}));
+    }
+    case ActivationKind::gelu: {
+      const TensorId square = add_unary(g, "square", x);
+      const TensorId density = scaled(g, add_unary(g, "exp", scaled(g, square, -0.5)), 0.3989422804014327);
+      return product(g, density, scaled(g, square, -1.0, 2.0));
+    }
+    case ActivationKind::gelu_tanh: {
+      constexpr double kSlope = 0.7978845608028654, kCubic = 0.044715;
+      const TensorId square = add_unary(g, "square", x);
+      const TensorId u = product(g, x, scaled(g, square, kSlope * kCubic, kSlope));
+      const TensorId t = g.add("activation", {u}, {{"kind", std::string("tanh")}});
+      const TensorId u1 = scaled(g, square, 3.0 * kSlope * kCubic, kSlope);
+      const TensorId u2 = scaled(g, x, 6.0 * kSlope * kCubic);
+      const TensorId bend =
+          g.add("subtract", {u2, scaled(g, product(g, t, add_unary(g, "square", u1)), 2.0)});
+      return product(g, one_minus_square(t), g.add("add", {u1, scaled(g, product(g, x, bend), 0.5)}));
+    }
+    case ActivationKind::softsign: {
+      const TensorId size = scaled(g, add_unary(g, "abs", x), 1.0, 1.0);
+      const TensorId cube = g.add("unary", {size}, constant(-3.0));
+      return product(g, scaled(g, add_unary(g, "sign", x), -2.0), cube);
+    }
+    case ActivationKind::elu:
+      return exponential_below(c.alpha, 1.0);
+    case ActivationKind::celu:
+      return exponential_below(1.0 / c.alpha, c.alpha);
+    case ActivationKind::selu:
+      return exponential_below(1.0507009873554805 * 1.6732632423543772, 1.0);
+    case ActivationKind::linear:
+    case ActivationKind::relu:
+    case ActivationKind::leaky_relu:
+    case ActivationKind::hard_sigmoid:
+    case ActivationKind::count:
+      break;
+  }
+  return kNoTensor;
+}
+
 inline const Op activation_grad{
     .name = "activation_grad",
     .infer =
@@ -115,6 +193,19 @@ inline const Op activation_grad{
     .configure =
         [](const NodeInfo& n) {
           return make_configuration(activation_config("activation_grad", n.attributes));
+        },
+    .gradient =
+        [](GradientContext& g) {
+          const TensorId dy = g.in[0], upper = g.out_gradients[0];
+          std::vector<TensorId> result(3, kNoTensor);
+          if (g.wanted[0]) result[0] = g.add("activation_grad", {upper, g.in[1], g.in[2]}, g.attributes);
+          if (g.wanted[1] || g.wanted[2]) {
+            const TensorId curvature =
+                activation_curvature(g, activation_config(g.node, g.attributes), g.in[1], g.in[2]);
+            if (curvature != kNoTensor)
+              result[g.wanted[1] ? 1 : 2] = product(g, product(g, upper, dy), curvature);
+          }
+          return result;
         },
     .in_place = true,
 };

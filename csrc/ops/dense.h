@@ -165,6 +165,15 @@ inline const Op dense_grad_kernel{
           c.positions = n.in[0].size() / c.in;
           return make_configuration(c);
         },
+    .gradient =
+        [](GradientContext& g) {
+          const Attributes in_dims{{"in_dims", g.attributes.integer("in_dims", 1)}};
+          const TensorId upper = g.out_gradients[0];
+          std::vector<TensorId> result(2, kNoTensor);
+          if (g.wanted[0]) result[0] = g.add("dense_grad_input", {g.in[1], upper}, in_dims);
+          if (g.wanted[1]) result[1] = g.add("dense", {g.in[0], upper, kNoTensor}, in_dims);
+          return result;
+        },
     .cost =
         [](const NodeInfo& n) {
           const auto out = static_cast<double>(dense_config(n.out[0].dims, n.attributes).out);

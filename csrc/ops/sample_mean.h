@@ -29,6 +29,12 @@ inline const Op sample_mean_grad{
           c.expect_inputs(2, 2);
           c.out = {c.in[1]};
         },
+    .gradient =
+        [](GradientContext& g) {
+          std::vector<TensorId> result(2, kNoTensor);
+          if (g.wanted[0]) result[0] = g.add("sample_mean", {g.out_gradients[0]});
+          return result;
+        },
 };
 
 }  // namespace fastnn::ops

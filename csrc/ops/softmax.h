@@ -40,8 +40,32 @@ inline const Op softmax{
     .in_place = true,
 };
 
+/// Sums along the axis of the node, which stays with an extent of 1.
+inline TensorId axis_sum(const GradientContext& g, TensorId x) {
+  Shape shape = g.graph.type(x).dims;
+  shape[static_cast<size_t>(axis_of(g.node, g.attributes.integer("axis", -1), shape.size()))] = 1;
+  return g.add("sum_to", {x}, {{"shape", shape}});
+}
+
 inline const Op softmax_grad{
-    .name = "softmax_grad", .infer = infer_softmax_grad, .configure = softmax_config, .in_place = true};
+    .name = "softmax_grad",
+    .infer = infer_softmax_grad,
+    .configure = softmax_config,
+    .gradient =
+        [](GradientContext& g) {
+          // Of y (dy - s), s the sum of dy y.
+          const TensorId dy = g.in[0], y = g.in[1], upper = g.out_gradients[0];
+          const auto times = [&](TensorId a, TensorId b) { return g.add("multiply", {a, b}); };
+          std::vector<TensorId> result(2, kNoTensor);
+          if (g.wanted[0]) result[0] = g.add("softmax_grad", {upper, y}, g.attributes);
+          if (g.wanted[1]) {
+            const TensorId direct = times(upper, g.add("subtract", {dy, axis_sum(g, times(dy, y))}));
+            result[1] = g.add("subtract", {direct, times(dy, axis_sum(g, times(upper, y)))});
+          }
+          return result;
+        },
+    .in_place = true,
+};
 
 inline const Op log_softmax{
     .name = "log_softmax",
@@ -56,10 +80,24 @@ inline const Op log_softmax{
     .in_place = true,
 };
 
-inline const Op log_softmax_grad{.name = "log_softmax_grad",
-                                 .infer = infer_softmax_grad,
-                                 .configure = softmax_config,
-                                 .cost = softmax_cost,
-                                 .in_place = true};
+inline const Op log_softmax_grad{
+    .name = "log_softmax_grad",
+    .infer = infer_softmax_grad,
+    .configure = softmax_config,
+    .gradient =
+        [](GradientContext& g) {
+          // Of dy - e^y s, s the sum of dy.
+          const TensorId dy = g.in[0], upper = g.out_gradients[0];
+          const auto times = [&](TensorId a, TensorId b) { return g.add("multiply", {a, b}); };
+          const TensorId weighted =
+              times(upper, g.add("activation", {g.in[1]}, {{"kind", std::string("exponential")}}));
+          std::vector<TensorId> result(2, kNoTensor);
+          if (g.wanted[0]) result[0] = g.add("subtract", {upper, axis_sum(g, weighted)});
+          if (g.wanted[1])
+            result[1] = g.add("scale_shift", {times(weighted, axis_sum(g, dy))}, {{"scale", -1.0}});
+          return result;
+        },
+    .cost = softmax_cost,
+    .in_place = true};
 
 }  // namespace fastnn::ops

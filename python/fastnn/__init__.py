@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .augmentation import Augmentation
     from .layers import Input
     from .models import Model, Sequential
+    from .ops.differentiation import grad, value_and_grad
     from .saving import load_model
 
 _MODULES = (
@@ -59,7 +60,9 @@ _NAMES = {
     "Input": "layers",
     "Model": "models",
     "Sequential": "models",
+    "grad": "ops.differentiation",
     "load_model": "saving",
+    "value_and_grad": "ops.differentiation",
     "__version__": "_core",
     "num_threads": "_core",
     "set_num_threads": "_core",
@@ -77,6 +80,7 @@ __all__ = [
     "constraints",
     "datasets",
     "errors",
+    "grad",
     "initializers",
     "layers",
     "load_model",
@@ -93,6 +97,7 @@ __all__ = [
     "schedules",
     "set_num_threads",
     "utils",
+    "value_and_grad",
 ]
 
 

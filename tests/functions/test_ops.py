@@ -245,3 +245,245 @@ def test_symbolic_splits_have_several_outputs():
     a, b = ops.split(fastnn.Input((4, 6)), 2, axis=-1)
     assert a.shape == b.shape == (None, 4, 3)
     assert (a.origin[2], b.origin[2]) == (0, 1)
+
+
+# ---- choosing places -------------------------------------------------------------------------------------
+
+
+def test_take():
+    x = array(5, 4, 3)
+    places = np.array([[1, 0], [-1, 2]])
+    near(ops.take(x, places, axis=1), np.take(x, places, 1))
+    near(ops.take(x, [3, 3]), np.take(x, [3, 3]))
+    near(in_layer(lambda t: ops.take(t, places, axis=2), x), np.take(x, places, 2))
+    near(in_layer(lambda t: ops.take(t, 2, axis=-1), x), np.take(x, 2, -1))
+
+
+def test_take_rows_of_a_weight():
+    class Table(Layer):
+        integer_inputs = True
+
+        def build(self, input_shape):
+            self.table = self.add_weight((7, 2), name="table")
+
+        def call(self, inputs):
+            return ops.take(self.table, inputs, axis=0)
+
+    layer = Table()
+    ids = RANDOM.integers(0, 7, (5, 3)).astype("int32")
+    near(layer(ids), layer.table.numpy()[ids])
+
+
+def test_take_along_axis_and_gather():
+    x = array(5, 4, 3)
+    order = np.argsort(x, axis=1).astype("int32")
+    near(ops.take_along_axis(x, order, 1), np.take_along_axis(x, order, 1))
+    near(in_layer(lambda t: ops.take_along_axis(t, order[:1], 1), x), np.take_along_axis(x, order[:1], 1))
+    best = in_layer(lambda t: ops.gather(t, ops.argmax(t[:, :, 0], -1), axis=1), x)
+    near(best, np.stack([row[np.argmax(row[:, 0])] for row in x]))
+
+
+def test_scatter_add():
+    x, places = array(5, 4), np.array([1, 1, 3])
+    updates = array(5, 3)
+    expected = x.copy()
+    np.add.at(expected, (slice(None), places), updates)
+    near(ops.scatter_add(x, places, updates, axis=1), expected)
+    added = array(1, 3)
+    expected = x.copy()
+    np.add.at(expected, (slice(None), places), np.broadcast_to(added, (5, 3)))
+    near(in_layer(lambda t: ops.scatter_add(t, places, t[:, :1] * 0 + added[0], axis=1), x), expected)
+
+
+def test_argmax_top_k_and_one_hot():
+    x = array(5, 4, 3)
+    for name in ("argmax", "argmin"):
+        for axis in (1, 2, -1):
+            np.testing.assert_array_equal(getattr(ops, name)(x, axis), getattr(np, name)(x, axis))
+        assert getattr(ops, name)(x) == getattr(np, name)(x)
+        kept = getattr(ops, name)(x, 1, keepdims=True)
+        np.testing.assert_array_equal(kept, getattr(np, name)(x, 1, keepdims=True))
+    values, places = ops.top_k(x, 2)
+    near(values, np.sort(x, -1)[..., :0:-1])
+    near(np.take_along_axis(x, places, -1), values)
+    near(in_layer(lambda t: ops.one_hot(ops.argmax(t, -1), 3), x), np.eye(3)[np.argmax(x, -1)])
+
+
+def test_cumsum():
+    x = array(5, 4, 3)
+    near(ops.cumsum(x, 1), np.cumsum(x, 1))
+    near(ops.cumsum(x), np.cumsum(x))
+    near(in_layer(lambda t: ops.cumsum(t, -1, reverse=True), x), np.cumsum(x[..., ::-1], -1)[..., ::-1])
+    near(in_layer(lambda t: ops.diff(t, axis=1), x), np.diff(x, axis=1))
+
+
+@pytest.mark.parametrize("mode", ["constant", "edge", "reflect", "symmetric"])
+def test_pad(mode):
+    x = array(5, 4, 3)
+    widths = [(0, 0), (2, 1), (0, 2)]
+    near(ops.pad(x, widths, mode), np.pad(x, widths, mode))
+    near(in_layer(lambda t: ops.pad(t, widths, mode), x), np.pad(x, widths, mode))
+    near(in_layer(lambda t: ops.pad(t, 1, mode), x), np.pad(x, [(0, 0), (1, 1), (1, 1)], mode))
+    near(ops.pad(x, 1, constant_values=2.0), np.pad(x, 1, constant_values=2.0))
+
+
+EINSUMS = [
+    ("nij,njk->nik", (5, 4, 3), (5, 3, 2)),
+    ("nij,nkj->nik", (5, 4, 3), (5, 2, 3)),
+    ("nhqd,nhkd->nhqk", (5, 2, 4, 3), (5, 2, 6, 3)),
+    ("nqhd,nkhd->nhqk", (5, 4, 2, 3), (5, 6, 2, 3)),
+    ("nhqk,nkhd->nqhd", (5, 2, 4, 3), (5, 3, 2, 6)),
+    ("ni,nj->nij", (5, 4), (5, 3)),
+    ("ni,ni->n", (5, 4), (5, 4)),
+    ("nij,nij->ni", (5, 4, 3), (5, 4, 3)),
+    ("nij,nj->ni", (5, 4, 3), (5, 3)),
+    ("nij->nji", (5, 4, 3), None),
+    ("nij->ni", (5, 4, 3), None),
+    ("nij->n", (5, 4, 3), None),
+]
+
+
+@pytest.mark.parametrize(("text", "a", "b"), EINSUMS, ids=str)
+def test_einsum(text, a, b):
+    arrays = [array(*shape) for shape in (a, b) if shape is not None]
+    expected = np.einsum(text, *arrays)
+    near(ops.einsum(text, *arrays), expected)
+
+    class Product(Layer):
+        def call(self, inputs):
+            return ops.einsum(text, *inputs)
+
+    near(Product()(arrays), expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "a", "b"),
+    [
+        ("ni,ij->nj", (5, 4), (4, 3)),
+        ("nij,jk->nik", (5, 4, 3), (3, 2)),
+        ("nij,jhd->nihd", (5, 4, 3), (3, 2, 6)),
+        ("nij,ik->nkj", (5, 4, 3), (4, 2)),
+        ("...j,jk->...k", (5, 4, 3), (3, 2)),
+        ("nij,i->nj", (5, 4, 3), (4,)),
+        ("nij,ki->nkj", (5, 4, 3), (2, 4)),
+        ("ni,j->nij", (5, 4), (3,)),
+        ("nij,ij->n", (5, 4, 3), (4, 3)),
+    ],
+    ids=str,
+)
+def test_einsum_with_a_weight(text, a, b):
+    x, w = array(*a), array(*b)
+    near(in_layer(lambda t: ops.einsum(text, t, w), x), np.einsum(text, x, w))
+
+
+def test_einsum_over_samples():
+    x = array(21, 4)
+    found = in_layer(lambda t: t @ ops.einsum("ni,nj->ij", t, 2 * t), x)
+    np.testing.assert_allclose(found, x @ (2 * x.T @ x), rtol=1e-5, atol=1e-5)
+    near(ops.einsum("ij,jk,kl->il", x, array(4, 3) * 0 + 1, np.ones((3, 2), "float32")).shape, (21, 2))
+    near(ops.einsum("ij,jk", x, array(4, 3) * 0 + 1), np.einsum("ij,jk", x, np.ones((4, 3), "float32")))
+
+
+def test_softmax():
+    x = array(5, 4, 3)
+    e = np.exp(x)
+    for axis in (1, -1):
+        near(ops.softmax(x, axis), e / e.sum(axis, keepdims=True))
+        near(in_layer(lambda t, a=axis: ops.log_softmax(t, a), x), np.log(e / e.sum(axis, keepdims=True)))
+
+
+# ---- errors ----------------------------------------------------------------------------------------------
+
+
+def fails(function, error, match, x=None):
+    with pytest.raises(error, match=match):
+        in_layer(function, array(5, 3) if x is None else x)
+
+
+def test_axes_that_are_wrong():
+    fails(lambda t: ops.sum(t, 2), ValueError, r"sum: axis 2 is out of range for a tensor of 2 dimensions")
+    fails(lambda t: ops.sum(t, (1, -1)), ValueError, r"names an axis twice")
+    fails(lambda t: ops.sum(t, 1.5), TypeError, r"axis must be an integer, got 1.5")
+    fails(
+        lambda t: ops.max(t, 0),
+        ValueError,
+        r"max: axis 0 .* counts the samples .* only sum, mean, var and std",
+    )
+    fails(lambda t: ops.max(t), ValueError, r"give the axes, as in axis=\(1,\)")
+    fails(lambda t: ops.softmax(t, 0), ValueError, r"softmax: axis 0 .* counts the samples")
+    fails(lambda t: ops.concatenate([t, t], 0), ValueError, r"concatenate: axis 0 .* counts the samples")
+    fails(lambda t: ops.transpose(t, (1, 0)), ValueError, r"counts samples and must stay first")
+    fails(lambda t: ops.reshape(t, (15,)), ValueError, r"must begin with None or -1, got \(15,\)")
+    fails(lambda t: t[0], ValueError, r"axis 0 .* begin the index with ':'")
+    fails(lambda t: ops.einsum("ni->in", t), ValueError, r"the samples' letter 'n' must come first")
+    fails(lambda t: ops.tile(t, (2, 1)), ValueError, r"counts samples, which cannot be repeated")
+    fails(lambda t: ops.expand_dims(t, 0), ValueError, r"no axis can stand before it")
+    fails(lambda t: ops.pad(t, [(1, 1), (0, 0)]), ValueError, r"counts samples, which cannot be padded")
+    fails(lambda t: ops.argmax(t), ValueError, r"argmax: give an axis")
+
+
+def test_shapes_that_do_not_broadcast():
+    fails(lambda t: t + np.ones(4), ValueError, r"\(None, 3\) and \(4,\) do not broadcast: 3 against 4")
+    fails(lambda t: t + np.ones((5, 3)), ValueError, r"axis 0 of a batched tensor counts samples")
+    fails(lambda t: t + t[:, None], ValueError, r"both need as many dimensions; see expand_dims")
+    fails(lambda t: t @ np.ones((4, 2)), ValueError, r"3 columns against 4 rows")
+    fails(lambda t: np.ones((2, 5)) @ t, ValueError, r"would sum over samples; see einsum")
+    fails(lambda t: t @ t, ValueError, r"would sum over samples")
+    with pytest.raises(ValueError, match="do not broadcast: 3 against 4"):
+        ops.add(np.ones(3), np.ones(4))
+
+
+def test_numpy_functions_of_tensors():
+    fails(lambda t: np.sin(t), TypeError, r"numpy.sin was called on tensor .* use fastnn.ops.sin")
+    fails(lambda t: np.sum(t), TypeError, r"numpy.sum was called .* use fastnn.ops.sum")
+    fails(lambda t: np.fft.fft(t), TypeError, r"numpy.fft was called .* use fastnn's layers and ops")
+    fails(lambda t: np.asarray(t), TypeError, r"symbolic and has no values")
+    fails(lambda t: np.concatenate([t, t]), TypeError, r"use fastnn.ops.concatenate")
+    fails(lambda t: float(t), TypeError, r"float")
+    fails(lambda t: [one for one in t], TypeError, r"cannot be iterated over; see fastnn.ops.split")
+    fails(lambda t: t if t > 0 else -t, TypeError, r"truth is not known")
+
+
+def test_what_call_must_not_return():
+    fails(lambda t: None, TypeError, r"call must return tensors, but it returned nothing")
+    fails(lambda t: np.ones(3), TypeError, r"returned a ndarray")
+
+
+def test_tensors_of_another_graph():
+    kept = []
+
+    def keep(t):
+        kept.append(t)
+        return t
+
+    in_layer(keep, array(5, 3))
+    fails(lambda t: t + kept[0], ValueError, r"belongs to another graph")
+    fails(lambda t: ops.exp(kept[0]), ValueError, r"belongs to another graph")
+    fails(lambda t: t + fastnn.Input((3,)), ValueError, r"such without a graph")
+
+
+def test_dtypes_that_are_mixed():
+    ids = np.arange(6, dtype="int32").reshape(2, 3)
+    for function, match in [
+        (lambda t: ops.cast(t, "int32") / 2, r"needs floating point, got int32"),
+        (lambda t: ops.cast(t, "int32") / ops.cast(t, "int32"), r"divide: needs floating point, got int32"),
+        (lambda t: ops.cast(t, "int32") * 0.5, r"int32 tensor meets the floating-point constant 0.5"),
+        (lambda t: ops.cast(t, "int32") + t, r"operands are int32 and float32: cast one"),
+        (lambda t: ops.cast(t, "float64") + t, r"operands are float64 and float32: cast one"),
+        (lambda t: ops.exp(ops.cast(t, "int32")), r"exp: needs floating point"),
+        (lambda t: ops.where(t, t, t), r"condition must be bool, got float32"),
+        (lambda t: ops.take(t, t, axis=1), r"indices must be integers, got float32"),
+        (lambda t: t[t > 0], r"indexed by integers, slices, None and Ellipsis"),
+        (lambda t: t + "one", r"expected a tensor or numbers, got 'one'"),
+    ]:
+        fails(function, TypeError, match)
+    with pytest.raises(TypeError, match="needs floating point, got int32"):
+        ops.divide(ids, ids)
+
+
+def test_indices_out_of_range():
+    fails(lambda t: t[:, 3], IndexError, r"index 3 is out of range for axis 1 of \(None, 3\)")
+    fails(lambda t: t[:, 1, 2], IndexError, r"too many indices")
+    fails(lambda t: t[:, 2:1], ValueError, r"slice .* of 3 elements is empty")
+    fails(lambda t: ops.take(t, [0, 3], axis=1), ValueError, r"3")
+    fails(lambda t: ops.split(t, 2, axis=1), ValueError, r"3 elements do not make 2 equal pieces")

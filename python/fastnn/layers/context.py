@@ -89,7 +89,7 @@ class BuildContext:
             self._used[id(weight)] = known
             self.weights.append((weight, known))
             if weight.regularizer is not None and weight.trainable:
-                self.penalties.append(weight.regularizer(known))
+                self.penalties.append(_wide(weight.regularizer(known)))
         return known
 
     def adopt(self, tensor: Tensor) -> Tensor:
@@ -126,17 +126,17 @@ class BuildContext:
         return made
 
     def add_loss(self, loss: Any, label: str = "") -> None:
-        """Add to the loss: the mean over samples and positions, or a float64 scalar as it is."""
+        """Add to the loss: the mean over samples and positions, or a scalar as it is."""
         if not isinstance(loss, Tensor) or loss.graph is not self.graph:
             raise TypeError(f"{label}: add_loss takes a tensor that was computed in this call, got {loss!r}")
         if self.graph.batched(loss.id):
             loss = apply_all("weighted_sum", [loss, None, None], {"mean": True})[0]
-        if loss.dtype != "float64" or loss.shape:
+        if loss.dtype not in ("float32", "float64") or loss.shape:
             raise ValueError(
-                f"{label}: add_loss takes a tensor with a number for each sample, or a float64 scalar, got "
+                f"{label}: add_loss takes a tensor with a number for each sample, or a scalar, got "
                 f"{loss.dtype} of shape {loss.shape}"
             )
-        self.penalties.append(loss)
+        self.penalties.append(_wide(loss))
 
     def assign(self, weight: Weight, value: Tensor) -> None:
         """Let a training step end with `value` in a state."""
@@ -155,6 +155,11 @@ class BuildContext:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _active.stack.pop()
+
+
+def _wide(penalty: Tensor) -> Tensor:
+    """Return a scalar in float64, as losses are."""
+    return apply_all("cast", [penalty], {"dtype": "float64"})[0] if penalty.dtype == "float32" else penalty
 
 
 def is_building() -> bool:

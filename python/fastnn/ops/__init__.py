@@ -18,6 +18,12 @@ Examples
 array([[1., 1., 1.]], dtype=float32)
 """
 
+from fastnn.ops.contraction import (
+    einsum,
+)
+from fastnn.ops.differentiation import (
+    gradients,
+)
 from fastnn.ops.elementwise import (
     add,
     clip,
@@ -50,6 +56,19 @@ from fastnn.ops.functions import (
     stop_gradient,
     tanh,
 )
+from fastnn.ops.gathering import (
+    argmax,
+    argmin,
+    cumsum,
+    diff,
+    gather,
+    one_hot,
+    pad,
+    scatter_add,
+    take,
+    take_along_axis,
+    top_k,
+)
 from fastnn.ops.indexing import (
     getitem,
 )
@@ -72,6 +91,17 @@ from fastnn.ops.logic import (
 )
 from fastnn.ops.loops import (
     scan,
+)
+from fastnn.ops.neural import (
+    elu,
+    gelu,
+    leaky_relu,
+    log_softmax,
+    relu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
 )
 from fastnn.ops.reductions import (
     logsumexp,
@@ -101,14 +131,20 @@ from fastnn.ops.shapes import (
 __all__ = [
     "abs",
     "add",
+    "argmax",
+    "argmin",
     "broadcast_to",
     "cast",
     "ceil",
     "clip",
     "concatenate",
     "cos",
+    "cumsum",
+    "diff",
     "divide",
     "dot",
+    "einsum",
+    "elu",
     "equal",
     "erf",
     "exp",
@@ -116,13 +152,18 @@ __all__ = [
     "expm1",
     "flip",
     "floor",
+    "gather",
+    "gelu",
     "getitem",
+    "gradients",
     "greater",
     "greater_equal",
+    "leaky_relu",
     "less",
     "less_equal",
     "log",
     "log1p",
+    "log_softmax",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -137,16 +178,24 @@ __all__ = [
     "multiply",
     "negative",
     "not_equal",
+    "one_hot",
+    "pad",
     "power",
     "prod",
     "reciprocal",
+    "relu",
     "repeat",
     "reshape",
     "round",
     "rsqrt",
     "scan",
+    "scatter_add",
+    "sigmoid",
     "sign",
+    "silu",
     "sin",
+    "softmax",
+    "softplus",
     "split",
     "sqrt",
     "square",
@@ -157,8 +206,11 @@ __all__ = [
     "subtract",
     "sum",
     "swapaxes",
+    "take",
+    "take_along_axis",
     "tanh",
     "tile",
+    "top_k",
     "transpose",
     "var",
     "where",
