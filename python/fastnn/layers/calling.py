@@ -140,7 +140,7 @@ class Calls:
                     found = "nothing" if leaf is None else f"a {type(leaf).__name__}"
                     raise TypeError(f"{self.label}: call must return tensors, but it returned {found}")
                 if self.activity_regularizer is not None:
-                    context.penalties.append(self.activity_regularizer.activity(leaf))
+                    context.add_loss(self.activity_regularizer.activity(leaf), self.label)
         finally:
             context.leave()
             context.training = outer
