@@ -1,8 +1,8 @@
 """A physics-informed network for the heat equation (Raissi, Perdikaris and Karniadakis 2019).
 
-u_t = 0.1 u_xx for 0 < x < 1 and 0 < t <= 1, with u(x, 0) = sin(pi x) and u = 0 at both ends. The network never
-sees the solution, exp(-0.1 pi^2 t) sin(pi x): it is trained until the equation holds at random points, by
-derivatives of its output that are nodes of the graph as all else. Initial and boundary values hold by the
+u_t = 0.1 u_xx for 0 < x < 1 and 0 < t <= 1, with u(x, 0) = sin(pi x) and u = 0 at both ends. The network
+never sees the solution, exp(-0.1 pi^2 t) sin(pi x): it is trained until the equation holds at random points,
+by derivatives of its output that are nodes of the graph as all else. Initial and boundary values hold by the
 form of the solution.
 
 Run: python examples/heat_equation.py

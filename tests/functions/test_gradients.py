@@ -73,13 +73,15 @@ def test_weights_of_models():
     def loss(a, b):
         return ops.mean(ops.square(model(a) - b))
 
-    value, gradients = fastnn.value_and_grad(loss, argnums=None, weights=model, batched=(0, 1))(x, y)
+    value, gradients = fastnn.value_and_grad(
+        loss, argnums=None, weights=model, batched=(0, 1), dtype="float64"
+    )(x, y)
     assert value == pytest.approx(np.mean((model.predict(x, verbose=0) - y) ** 2))
     predicted = model.forward(x)
     expected = model.vjp(x, 2 * (predicted - y) / len(x))[1]
     for got, wanted in zip(gradients, expected, strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-9)
-    of_input, of_weights = fastnn.grad(loss, weights=model, batched=(0, 1))(x, y)
+    of_input, of_weights = fastnn.grad(loss, weights=model, batched=(0, 1), dtype="float64")(x, y)
     assert of_input.shape == x.shape and len(of_weights) == 4
 
 
@@ -113,7 +115,7 @@ def test_hessian_of_weights():
         error = layer(a) - b
         return ops.sum(ops.gradients(ops.mean(error * error), layer.kernel) ** 2)
 
-    found = fastnn.grad(norm, argnums=None, weights=layer, batched=(0, 1))(x, y)[0]
+    found = fastnn.grad(norm, argnums=None, weights=layer, batched=(0, 1), dtype="float64")(x, y)[0]
 
     def expected(kernel):
         gradient = 2 * x.T @ (x @ kernel - y) / len(x)
@@ -172,6 +174,34 @@ def test_a_gradient_penalty_trains():
     steep.fit(x, y, epochs=20, verbose=0)
     field = fastnn.grad(lambda a: ops.sum(steep(a)), batched=0)(x)
     assert np.sqrt((field**2).sum(1)).mean() < 1.5  # 3 without the penalty
+
+
+@pytest.mark.parametrize("samples", [1, 5, 16, 19])
+@pytest.mark.parametrize("layout", ["rows", "lanes"])
+def test_roots_of_gradients_in_lanes_without_a_sample(samples, layout):
+    """A gradient penalty's norm has a derivative wherever the samples' norms have one."""
+    from fastnn import _core
+    from fastnn.layers.context import BuildContext
+    from fastnn.tensor import graph_input
+
+    layer = Dense(1, "tanh", dtype="float64")
+    layer.build((None, 3))
+    with BuildContext() as context:
+        context.enter("penalty")
+        x = graph_input(context.graph, (None, 3), "float64", "x")
+        slope = ops.gradients(layer(x), x)
+        penalty = ops.mean((ops.sqrt(ops.sum(slope**2, axis=1)) - 1) ** 2)
+        of_kernel = ops.gradients(penalty, layer.kernel)
+    values = array(samples, 3)
+    found = _core.Function(context.graph, [penalty.id, of_kernel.id], layout).run([values])
+
+    def expected(kernel):
+        slopes = (1 - np.tanh(values @ kernel) ** 2) * kernel.T
+        return np.mean((np.sqrt((slopes**2).sum(1)) - 1) ** 2)
+
+    kernel = layer.kernel.numpy()
+    assert found[0] == pytest.approx(expected(kernel))
+    np.testing.assert_allclose(found[1], difference(expected, kernel), rtol=1e-6)
 
 
 # ---- errors ----------------------------------------------------------------------------------------------

@@ -3,11 +3,12 @@ from checks import Refusal, batch, case, check_op, shared
 
 CASES = [
     case(
-        "mask_padding",
+        op,
         [batch(3, 5)],
         lambda x: x,
         refuses=[Refusal([shared(3)], r"batched floating-point tensor, got \(3,\)")],
-    ),
+    )
+    for op in ("mask_padding", "repeat_padding")
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastnn.ops._dispatch import dims, is_batched, operands
-from fastnn.tensor import Tensor, apply, apply_all
+from fastnn.tensor import Tensor, apply
 
 
 def aligned(name: str, *values: Any) -> list[Tensor]:
@@ -49,11 +49,10 @@ def spread(tensors: list[Tensor]) -> list[Tensor]:
 
 def over_samples(tensor: Tensor, like: Tensor) -> Tensor:
     """Repeat an unbatched tensor for every sample of another."""
-    template = like
-    if dims(like) != dims(tensor) or like.dtype != tensor.dtype:
-        first = apply_all("slice", [like], {"begin": [0] * len(dims(like)), "size": [1] * len(dims(like))})[0]
-        number = apply("reshape", [first], {"shape": [1] * len(dims(tensor))})
-        if number.dtype != tensor.dtype:
-            number = apply("cast", [number], {"dtype": tensor.dtype})
-        template = apply("broadcast_to", [number], {"shape": dims(tensor)})
-    return apply("broadcast_samples", [tensor, template])
+    count = len(dims(like))
+    first = apply("slice", [like], {"begin": [0] * count, "size": [1] * count})
+    number = apply("reshape", [first], {"shape": [1] * len(dims(tensor))})
+    if number.dtype == "bool":
+        number = apply("cast", [number], {"dtype": "int32"})
+    either = apply("compare", [number, number], {"kind": "equal"})  # one truth a sample, whichever
+    return apply("where", [either, tensor, tensor])

@@ -129,8 +129,9 @@ def _pair(a: str, x: Tensor, b: str, y: Tensor, later: set[str], samples: list[s
     free_b = "".join(c for c in b if c not in a and c != sample)
     extents = dict(zip(a + b, x.shape + y.shape, strict=True))
     if sample and sample in a and sample in b and sample not in later and not stacked:
-        # Summed over samples, as gradients of weights are.
+        # Summed over samples, as gradients of weights are, in which lanes without a sample must be 0.
         left, right = _ordered(a, x, summed, free_a), _ordered(b, y, summed, free_b)
+        right = apply("mask_padding", [right])
         made = apply("dense_grad_kernel", [left, right])
         kept = free_a + free_b
         return kept, apply("reshape", [made], {"shape": [extents[c] for c in kept]})

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnn import _core, random
+from fastnn import _core, config, random
 from fastnn.ops._dispatch import FLOATS, dims, is_batched
 from fastnn.tensor import Tensor, apply, graph_input, graph_tensor
 
@@ -98,7 +98,9 @@ def _add_gradients(y: Tensor, targets: Sequence[Tensor], seed: Tensor | None = N
     if seed is None and (is_batched(y) or y.shape):
         seed = _filled(y, 1.0)
     ids = graph.gradients(y.id, [target.id for target in targets], None if seed is None else seed.id)
-    return [None if found is None else graph_tensor(graph, found, "gradient") for found in ids]
+    made = [None if found is None else graph_tensor(graph, found, "gradient") for found in ids]
+    # Gradients are 0 in lanes without a sample; as values to go on with they must be as those of samples.
+    return [apply("repeat_padding", [t]) if t is not None and is_batched(t) else t for t in made]
 
 
 def _filled(like: Tensor, value: float) -> Tensor:
@@ -116,6 +118,7 @@ def value_and_grad(
     weights: Any = None,
     batched: int | Sequence[int] = (),
     training: bool = False,
+    dtype: str | None = None,
 ) -> Callable[..., Any]:
     """Make of a function one that returns its value and its gradients.
 
@@ -133,6 +136,10 @@ def value_and_grad(
         Which arguments are batches, with a row a sample, as layers and models want them.
     training : bool, default False
         Whether layers work as in training. State is updated then.
+    dtype : {"float32", "float64"}, optional
+        What arguments of floating point are converted to; by default batches become
+        `fastnn.config.floatx()`, as layers want them, and of others float64 arrays stay and the rest become
+        float32.
 
     Returns
     -------
@@ -164,7 +171,7 @@ def value_and_grad(
     """
     if not callable(f):
         raise TypeError(f"grad: expected a function, got {f!r}")
-    transformed = _Differentiated(f, argnums, weights, batched, training)
+    transformed = _Differentiated(f, argnums, weights, batched, training, dtype)
 
     def with_value(*args: Any) -> Any:
         return transformed(args)
@@ -179,6 +186,7 @@ def grad(
     weights: Any = None,
     batched: int | Sequence[int] = (),
     training: bool = False,
+    dtype: str | None = None,
 ) -> Callable[..., Any]:
     """Make of a function one that returns its gradients.
 
@@ -186,7 +194,7 @@ def grad(
     ----------
     f : callable
         A function of tensors that returns a scalar.
-    argnums, weights, batched, training
+    argnums, weights, batched, training, dtype
         See `value_and_grad`.
 
     Returns
@@ -209,7 +217,7 @@ def grad(
     >>> slope(np.array([0.0, 1.0])).round(4), bend(np.array([0.0, 1.0])).round(4)
     (array([1.    , 0.5403]), array([ 0.    , -0.8415]))
     """
-    both = value_and_grad(f, argnums, weights, batched, training)
+    both = value_and_grad(f, argnums, weights, batched, training, dtype)
 
     def gradients_only(*args: Any) -> Any:
         return both(*args)[1]
@@ -221,13 +229,16 @@ def grad(
 class _Differentiated:
     """A function with its gradients, and the graphs that were made for arguments so far."""
 
-    def __init__(self, f: Any, argnums: Any, weights: Any, batched: Any, training: bool) -> None:
+    def __init__(
+        self, f: Any, argnums: Any, weights: Any, batched: Any, training: bool, dtype: str | None
+    ) -> None:
         self.f = f
         self.single = isinstance(argnums, (int, np.integer))
         self.argnums = () if argnums is None else tuple(np.atleast_1d(np.asarray(argnums, int)).tolist())
         self.weights = weights
         self.batched = tuple(np.atleast_1d(np.asarray(batched, int)).tolist())
         self.training = training
+        self.dtype = None if dtype is None else config.check_floating("grad", dtype)
         self.made: dict[Any, Any] = {}
         self.lock = threading.RLock()
         if not self.argnums and weights is None:
@@ -263,8 +274,9 @@ class _Differentiated:
         return (arguments, list(of_weights)) if self.argnums else list(of_weights)
 
     def _on_arrays(self, args: tuple[Any, ...]) -> Any:
-        arrays = [_array(arg, i) for i, arg in enumerate(args)]
         batched = {number % len(args) for number in self.batched}
+        kinds = [self.dtype or (config.floatx() if i in batched else None) for i in range(len(args))]
+        arrays = [_array(arg, i, kind) for i, (arg, kind) in enumerate(zip(args, kinds, strict=True))]
         key = tuple((a.shape[1:] if i in batched else a.shape, str(a.dtype)) for i, a in enumerate(arrays))
         flags = tuple(id(w) for w in self._weights())
         with self.lock:
@@ -337,11 +349,11 @@ def _scalar(y: Any) -> Tensor:
     return y
 
 
-def _array(value: Any, number: int) -> npt.NDArray[Any]:
+def _array(value: Any, number: int, dtype: str | None) -> npt.NDArray[Any]:
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"grad: argument {number} must be an array of numbers, got {value!r}")
     if array.dtype.kind == "f":
         own = hasattr(value, "dtype") and array.dtype == np.float64
-        return array.astype("float64" if own else "float32", copy=False)
+        return array.astype(dtype or ("float64" if own else "float32"), copy=False)
     return array.astype("bool" if array.dtype.kind == "b" else "int32")

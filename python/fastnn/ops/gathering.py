@@ -159,8 +159,8 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
     elif is_batched(tensor) and not is_batched(places) and places.ndim == tensor.ndim:
         if places.shape[0] != 1:
             raise ValueError(
-                f"take_along_axis: indices of shape {places.shape} have no axis of samples, as those of shape "
-                f"{tensor.shape} need"
+                f"take_along_axis: indices of shape {places.shape} have no axis of samples, which x of shape "
+                f"{tensor.shape} has"
             )
         places = apply("reshape", [places], {"shape": dims(places)[1:]})
     return apply("take_along", [tensor, places], {"axis": sample_axis("take_along_axis", axis, tensor)})
