@@ -72,7 +72,6 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=60)
     arguments = parser.parse_args()
     network, error = solve(arguments.epochs)
-    print(
-        f"u(0.5, 0.5) = {network(np.array([[0.5, 0.5]]))[0, 0]:.4f}, exactly {exact(np.array([[0.5, 0.5]]))[0, 0]:.4f}"
-    )
+    middle = np.array([[0.5, 0.5]])
+    print(f"u(0.5, 0.5) = {network(middle)[0, 0]:.4f}, exactly {exact(middle)[0, 0]:.4f}")
     print(f"largest error on a grid of 101 x 101 points: {error:.1e}")
