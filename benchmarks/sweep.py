@@ -1,8 +1,8 @@
 """Arithmetic rates over many shapes: convolutions, poolings and dense layers, forward and both gradients.
 
-No kernel is made for one benchmark: sizes that are multiples of the vector width and sizes that are not, few and
-many channels, small and large kernels, strides, batches. Each layer trains alone behind a trainable layer that
-costs next to nothing; the times are those of `Model.profile`, so they leave out waiting and everything else.
+No kernel is made for one benchmark: sizes that are multiples of the vector width and sizes that are not, few
+and many channels, small and large kernels, strides, batches. Each layer trains alone behind a trainable layer
+that costs next to nothing; the times are those of `Model.profile`, so they leave out waiting and all else.
 
     python benchmarks/sweep.py --json benchmarks/results/sweep.json --picture docs/images/sweep.png
 """
@@ -136,7 +136,8 @@ def main() -> None:
         low = sum(share < 30 for share in shares)
         print(
             f"{len(results)} shapes; peak of a core {peak:.0f} GFLOP/s; share of it: median "
-            f"{statistics.median(shares):.0f} %, lowest {min(shares):.0f} %, {low} of {len(shares)} below 30 %"
+            f"{statistics.median(shares):.0f} %, lowest {min(shares):.0f} %, "
+            f"{low} of {len(shares)} below 30 %"
         )
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
