@@ -55,3 +55,12 @@ print(model.evaluate(X, y, verbose=0), model.predict(X, verbose=0).round(2).rave
 """
     exec(compile(listing, "listing", "exec"), {})
     assert capsys.readouterr().out.startswith("[")
+
+
+@slow_here
+def test_two_digits_at_once(capsys):
+    first, total, larger = load("two_digits").main(samples=30_000, epochs=2)
+    assert first > 0.95
+    assert total > 0.45
+    assert larger > 0.88
+    assert "left, right" in capsys.readouterr().out  # what the shared layers are connected to

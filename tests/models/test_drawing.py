@@ -31,7 +31,7 @@ def test_summary_shows_connections(capsys):
     lines = {line.split("│")[1].split()[0]: line for line in text.splitlines() if "(" in line and "│" in line}
     assert "Connected to" in text
     assert "x, shared" in lines["shared"]
-    assert "x, shared," in lines["total"]
+    assert "x, shared (2)," in lines["total"]
     assert "inner, other" in text
     assert "(None, 8)" in lines["inner"]
     assert "Total params: 234" in text

@@ -195,15 +195,20 @@ class Network:
             found.setdefault(id(node.layer), map_leaves(lambda t: t.shape, node.outputs))
         return found
 
-    def connections(self) -> dict[int, list[tuple[str, int]]]:
-        """Return for each layer the (name, output number) of what it takes, over all of its calls."""
-        found: dict[int, list[tuple[str, int]]] = {id(layer): [] for layer in self.layers}
-        inputs = {id(tensor) for tensor in self.flat_inputs}
+    def connections(self) -> dict[int, list[str]]:
+        """Return for each layer the names of what it takes, over all of its calls.
+
+        ``name``, or ``name (2)`` for what its second call returned, with ``[1]`` for the second output.
+        """
+        found: dict[int, list[str]] = {id(layer): [] for layer in self.layers}
+        names = {id(tensor): tensor.name for tensor in self.flat_inputs}
+        calls: dict[int, int] = {}
         for node in self.nodes:
-            for tensor in node.tensors():
-                own = id(tensor) in inputs or tensor.origin is None
-                source = (tensor.name, 0) if own or tensor.origin is None else (tensor.name, tensor.origin[2])
-                found[id(node.layer)].append(source)
+            found[id(node.layer)] += [names[id(tensor)] for tensor in node.tensors()]
+            number = calls[id(node.layer)] = calls.get(id(node.layer), 0) + 1
+            for position, tensor in enumerate(leaves(node.outputs)):
+                call = f" ({number})" if number > 1 else ""
+                names[id(tensor)] = f"{node.layer.name}{call}" + (f"[{position}]" if position else "")
         return found
 
     # Configuration -------------------------------------------------------------------------------

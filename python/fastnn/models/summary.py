@@ -74,7 +74,7 @@ def _branches(model: Any) -> bool:
     sources = network.connections()
     before: str | None = None
     for layer in network.layers:
-        if sources[id(layer)] != ([] if before is None else [(before, 0)]):
+        if sources[id(layer)] != ([] if before is None else [before]):
             return True
         before = layer.name
     return False
@@ -84,7 +84,7 @@ def _add_rows(rows: list[list[str]], model: Any, indent: str, expand_nested: boo
     network = getattr(model, "_network", None)
     connections = {} if network is None else network.connections()
     for layer, shape in zip(model.layers, model.layer_output_shapes(), strict=True):
-        sources = [name if not i else f"{name}[{i}]" for name, i in connections.get(id(layer), [])]
+        sources = connections.get(id(layer), [])
         rows.append(
             [
                 f"{indent}{layer.name} ({type(layer).__name__})",
