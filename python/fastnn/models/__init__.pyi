@@ -14,4 +14,8 @@ from .residual import resnet18 as resnet18
 from .residual import resnet20 as resnet20
 from .residual import resnet8 as resnet8
 from .sequential import Sequential as Sequential
+from .transformers import Transformer as Transformer
+from .transformers import TransformerLM as TransformerLM
+from .transformers import transformer as transformer
+from .transformers import transformer_lm as transformer_lm
 from ..saving import load_model as load_model
