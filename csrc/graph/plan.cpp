@@ -1,5 +1,6 @@
 #include "graph/plan.h"
 
+#include <algorithm>
 #include <sstream>
 
 #include "graph/planner.h"
@@ -21,6 +22,12 @@ double Plan::flops(int64_t samples) const {
                         : step.flops * static_cast<double>(samples) / static_cast<double>(request_.capacity);
   }
   return total;
+}
+
+int64_t Plan::parts() const {
+  int64_t most = (request_.capacity + tile_ - 1) / tile_;
+  for (const Step& step : steps_) most = std::max(most, step.units);
+  return most;
 }
 
 std::string Plan::describe() const {

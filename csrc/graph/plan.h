@@ -109,6 +109,7 @@ class FASTNN_API Plan {
   int32_t external_of_input(size_t index) const { return input_externals_[index]; }
   int32_t fetched(size_t index) const { return fetched_[index]; }  ///< plan tensor of request().fetch[index]
   double flops(int64_t samples) const;
+  int64_t parts() const;  ///< most tiles or units of work that any step has: more threads would have none
   /// Table of steps for people: slot, kind, op, layout, operands' places.
   std::string describe() const;
 

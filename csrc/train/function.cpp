@@ -42,7 +42,10 @@ void Function::run(const std::vector<BatchSource>& sources, int64_t samples, int
                    const std::vector<std::byte*>& outputs, uint64_t seed, uint64_t step, int threads) {
   const int64_t capacity = batch_size <= 0 ? samples : batch_size;
   const Cached use = cached(capacity);
-  if (threads <= 0) threads = useful_threads(use.plan->flops(capacity), false);
+  if (threads <= 0) {
+    const int64_t worth = useful_threads(use.plan->flops(capacity), false);
+    threads = static_cast<int>(std::min(worth, use.plan->parts()));
+  }
   std::unique_ptr<Workspace> workspace = use.pool->lease(threads);
   workspace->bind_parameters();
   workspace->bind_sources(sources.data());

@@ -184,7 +184,8 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
   const int64_t* order = args.order != nullptr ? args.order : shuffles ? shuffled.data() : nullptr;
 
   Prepared& use = planned(batch_size);
-  const int threads = useful_threads(use.plan->flops(batch_size), true);
+  const int threads = static_cast<int>(
+      std::min<int64_t>(useful_threads(use.plan->flops(batch_size), true), use.plan->parts()));
   make_room(use, threads);
   Workspace& workspace = *use.workspace;
   workspace.bind_parameters();
