@@ -1,5 +1,7 @@
 """Model(inputs, outputs): several inputs and outputs, shared and nested layers, training, errors."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -448,3 +450,53 @@ def test_nothing_to_minimise():
         compiled().fit([A, B], [CLASS, VALUE], class_weight={"kind": {5: 1.0}}, verbose=0)
     with pytest.raises(ValueError, match="dict of dicts by output"):
         compiled().fit([A, B], [CLASS, VALUE], class_weight={0: 1.0}, verbose=0)
+
+
+# ---- Shared state ----------------------------------------------------------------------------------------
+
+
+def test_a_shared_normalisation_goes_on_from_its_first_call():
+    norm = layers.BatchNormalization(momentum=0.9, dtype="float64", name="norm")
+    a, b = fastnn.Input((3,), dtype="float64"), fastnn.Input((3,), dtype="float64")
+    model = fastnn.Model([a, b], [norm(a), norm(b)])
+    model.compile("sgd", "mse")
+    x, y = A[:, :3].astype("float64"), 5 + 2 * A[:, 1:].astype("float64")
+    mean, variance = np.zeros(3), np.ones(3)
+    for _ in range(2):
+        for part in (x, y):
+            mean = 0.9 * mean + 0.1 * part.mean(axis=0)
+            variance = 0.9 * variance + 0.1 * part.var(axis=0)
+        model.train_on_batch([x, y], [x, y])
+    np.testing.assert_allclose(norm.moving_mean.numpy(), mean, rtol=1e-10)
+    np.testing.assert_allclose(norm.moving_variance.numpy(), variance, rtol=1e-10)
+
+
+def test_types_follow_names_whatever_the_order():
+    ids, numbers = fastnn.Input((), name="ids", dtype="int32"), fastnn.Input((2,), name="numbers")
+    rows = layers.Embedding(5, 2)(ids)
+    model = fastnn.Model({"ids": ids, "numbers": numbers}, Add()([rows, numbers]))
+    i, n = np.array([4, 1]), np.array([[0.5, 1.5], [2.5, 0.25]])
+    found = model({"numbers": n, "ids": i})
+    np.testing.assert_allclose(found, model.predict({"ids": i, "numbers": n}, verbose=0))
+    table = next(layer for layer in model.layers if isinstance(layer, layers.Embedding)).get_weights()[0]
+    np.testing.assert_allclose(found, table[i] + n, rtol=1e-6)
+    assert model.compute_output_shape({"ids": (None,), "numbers": (None, 2)}) == (None, 2)
+
+
+def test_prediction_from_many_threads():
+    model = two_by_two()
+    expected = model.predict([A, B], verbose=0)
+    wrong = []
+
+    def work():
+        for _ in range(20):
+            made = model.predict([A, B], verbose=0)
+            if not all(np.array_equal(p, q) for p, q in zip(made, expected, strict=True)):
+                wrong.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong

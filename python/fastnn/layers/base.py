@@ -17,7 +17,7 @@ from fastnn.layers import loading
 from fastnn.layers.calling import Calls
 from fastnn.layers.input_spec import InputSpec
 from fastnn.layers.naming import unique_name
-from fastnn.layers.nest import batch_shape, declared_shape, map_leaves, named_leaves
+from fastnn.layers.nest import batch_shape, declared_shape, map_leaves, map_shapes, named_leaves
 from fastnn.layers.serialization import plain
 from fastnn.layers.weight import Weight
 from fastnn.tensor import Node, Tensor
@@ -214,8 +214,9 @@ class Layer(Calls):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape for an input's; dimensions of samples are None."""
         layer = self if self.built else type(self).from_config(self.get_config())
-        shape = batch_shape(self.label, input_shape)
-        return map_leaves(lambda t: t.shape, layer._declare(Tensor(shape, self.dtype, "input")))
+        shapes = batch_shape(self.label, input_shape)
+        given = map_shapes(lambda shape: Tensor(shape, self.dtype, "input"), shapes)
+        return map_leaves(lambda t: t.shape, layer._declare(given))
 
     # Weights -------------------------------------------------------------------------------------
 

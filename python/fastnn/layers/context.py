@@ -139,12 +139,24 @@ class BuildContext:
         self.penalties.append(_wide(loss))
 
     def assign(self, weight: Weight, value: Tensor) -> None:
-        """Let a training step end with `value` in a state."""
+        """Let a training step end with `value` in a state; what uses it later in the graph gets that value.
+
+        So a layer that is called twice goes on from its first call.
+        """
         if not weight.is_state:
             raise ValueError(
                 f"{self.scope}: weight '{weight.name}' is a parameter, only state can be assigned"
             )
+        self.use(weight)
+        self.updates = [pair for pair in self.updates if pair[0] is not weight]
         self.updates.append((weight, value))
+        if value.graph is self.graph and not self.graph.batched(value.id):
+            self._used[id(weight)] = value
+
+    def parameter(self, weight: Weight) -> Tensor:
+        """Return the tensor that a weight is at the step's begin."""
+        self.use(weight)
+        return next(tensor for known, tensor in self.weights if known is weight)
 
     def __enter__(self) -> BuildContext:
         stack: list[Any] = _active.__dict__.setdefault("stack", [])

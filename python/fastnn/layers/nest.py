@@ -72,6 +72,15 @@ def batch_shape(label: str, shape: Any) -> Any:
     return (None, *check_extents(label, "input shape", extents[1:], extents))
 
 
+def map_shapes(function: Callable[[Shape], Any], shapes: Any) -> Any:
+    """Apply a function to each shape in lists and dicts of what `batch_shape` returned."""
+    if isinstance(shapes, dict):
+        return {key: map_shapes(function, inner) for key, inner in shapes.items()}
+    if isinstance(shapes, list):
+        return [map_shapes(function, inner) for inner in shapes]
+    return function(shapes)
+
+
 def check_extents(label: str, what: str, extents: Sequence[Any], whole: Any) -> Shape:
     """Return extents as ints of at least 1; None stays None."""
     for extent in extents:

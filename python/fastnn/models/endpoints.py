@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from fastnn import data_adapter
 from fastnn.layers.base import Layer
 from fastnn.layers.context import BuildContext
-from fastnn.layers.nest import leaves, map_leaves
+from fastnn.layers.nest import leaves, map_leaves, map_shapes
 from fastnn.models.network import Network
 from fastnn.models.structure import distribute, unique
 from fastnn.tensor import Shape, Tensor
@@ -122,7 +122,7 @@ class Endpoints(Layer):
             raise ValueError(f"{self.label}: build needs an input shape, such as (None, 784)")
         names = iter(range(1, 1000))
         with self._lock:
-            self._declare(_map_shapes(lambda s: Tensor(s, self.dtype, f"input_{next(names)}"), input_shape))
+            self._declare(map_shapes(lambda s: Tensor(s, self.dtype, f"input_{next(names)}"), input_shape))
 
     def _build_for(self, shapes: Any) -> None:
         if type(self).build is Endpoints.build:
@@ -177,9 +177,14 @@ class Endpoints(Layer):
         return self._network is not None
 
     def _input_dtypes(self, inputs: Any) -> list[str | None]:
-        if self._network is not None:
-            return list(self._network.input_dtypes)
-        return [self._dtype_for(leaf) if isinstance(leaf, np.ndarray) else None for leaf in leaves(inputs)]
+        if self._network is None:
+            return [
+                self._dtype_for(leaf) if isinstance(leaf, np.ndarray) else None for leaf in leaves(inputs)
+            ]
+        network = self._network
+        given = distribute(self.label, "inputs", inputs, network.inputs, network.names)
+        by_leaf = {id(leaf): dtype for leaf, dtype in zip(given, network.input_dtypes, strict=True)}
+        return [by_leaf.get(id(leaf)) for leaf in leaves(inputs)]
 
     def _dtype_for(self, array: Array) -> str:
         """Whole numbers are ids, but for bytes, as pixels are."""
@@ -292,11 +297,3 @@ class Endpoints(Layer):
         if self._output is None:
             self._output = outputs
         return context
-
-
-def _map_shapes(function: Callable[[Shape], Any], shapes: Any) -> Any:
-    if isinstance(shapes, dict):
-        return {key: _map_shapes(function, inner) for key, inner in shapes.items()}
-    if isinstance(shapes, list):
-        return [_map_shapes(function, inner) for inner in shapes]
-    return function(shapes)

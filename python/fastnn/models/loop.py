@@ -211,7 +211,7 @@ class Loop:
 
         self.optimizer: Any = None
         self.graph = graph
-        updates = [(context.use(weight).id, value.id) for weight, value in context.updates]
+        updates = [(context.parameter(weight).id, value.id) for weight, value in context.updates]
         if training:
             trained = [(weight, tensor) for weight, tensor in context.weights if weight.trainable]
             gradients = graph.gradients(total, [tensor.id for _, tensor in trained])

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from fastnn._names import nearest
 from fastnn.layers.nest import leaves
 
@@ -72,11 +70,7 @@ def distribute(
 
 def _holds_one(given: Any) -> bool:
     """Whether this is a list of one array, not rows written out."""
-    return isinstance(given, (list, tuple)) and len(given) == 1 and np.ndim(_first(given)) > 0
-
-
-def _first(given: Any) -> Any:
-    return given[0] if hasattr(given[0], "shape") else 0
+    return isinstance(given, (list, tuple)) and len(given) == 1 and len(getattr(given[0], "shape", ())) > 0
 
 
 def _by_name(
