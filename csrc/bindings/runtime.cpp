@@ -15,6 +15,8 @@ namespace fastnn::bindings {
 void bind_runtime(py::module_& module) {
   module.def("num_threads", &num_threads, "Threads that a run may use.");
   module.def("set_num_threads", &set_num_threads, py::arg("count"), "Sets the threads that a run may use.");
+  module.def("max_threads", &max_threads, "The most threads that a run uses, whatever was asked for.");
+  module.def("available_cores", &available_cores, "Cores that this process may run on.");
   module.def(
       "useful_threads", &useful_threads, py::arg("flops"), py::arg("in_long_region"),
       "Threads that so many operations a step are worth; in_long_region: within an epoch of training.");

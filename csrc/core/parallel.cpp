@@ -29,25 +29,27 @@ std::atomic<int> g_requested{0};
 std::atomic<bool> g_threads_started{false};
 std::atomic<bool> g_forked{false};
 
-int environment_threads(const char* name) {
-  const char* value = std::getenv(name);
-  if (value == nullptr) return 0;
-  const long count = std::strtol(value, nullptr, 10);
-  return count >= 1 && count <= 4096 ? static_cast<int>(count) : 0;
-}
+constexpr int kMostThreads = 4096;
+constexpr int kThreadsACore = 4;
 
-int available_cores() {
-#if defined(__linux__)
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
-#endif
-  return std::max(1u, std::thread::hardware_concurrency());
+/// A count from the environment; 0 if there is none. Our own variable must be right; what others read too,
+/// such as "4,2", counts as far as it is a number.
+int environment_threads(const char* name, bool strict) {
+  const char* value = std::getenv(name);
+  if (value == nullptr || *value == '\0') return 0;
+  char* end = nullptr;
+  const long count = std::strtol(value, &end, 10);
+  const bool valid = end != value && count >= 1 && count <= kMostThreads;
+  if (strict && (!valid || *end != '\0'))
+    throw_value("the environment's ", name, " must be a whole number between 1 and ", kMostThreads, ", got '",
+                value, "'");
+  return valid ? static_cast<int>(count) : 0;
 }
 
 int default_threads() {
   static const int count = [] {
-    if (int n = environment_threads("FASTNN_NUM_THREADS")) return n;
-    if (int n = environment_threads("OMP_NUM_THREADS")) return n;
+    if (int n = environment_threads("FASTNN_NUM_THREADS", true)) return n;
+    if (int n = environment_threads("OMP_NUM_THREADS", false)) return n;
     return available_cores();
   }();
   return count;
@@ -72,14 +74,28 @@ inline void cpu_pause() {
 
 }  // namespace
 
+int available_cores() {
+  static const int count = [] {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
+#endif
+    return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  }();
+  return count;
+}
+
+int max_threads() { return kThreadsACore * available_cores(); }
+
 int num_threads() {
   if (g_forked) return 1;
   const int requested = g_requested;
-  return requested > 0 ? requested : default_threads();
+  return std::min(requested > 0 ? requested : default_threads(), max_threads());
 }
 
 void set_num_threads(int count) {
-  if (count < 1 || count > 4096) throw_value("num_threads must be between 1 and 4096, got ", count);
+  if (count < 1 || count > kMostThreads)
+    throw_value("set_num_threads: count must be between 1 and ", kMostThreads, ", got ", count);
   g_requested = count;
 }
 
@@ -92,8 +108,10 @@ void Barrier::wait() {
     round_.notify_all();
     return;
   }
-  // Spin for some tens of microseconds (a step's phases are about as unequal as that), then sleep.
-  for (int spin = 0; spin < 2000; ++spin) {
+  // Spin for some tens of microseconds (a step's phases are about as unequal as that), then sleep. Where
+  // there are more threads than cores, spinning keeps those from running that are waited for.
+  const int spins = members_ > available_cores() ? 0 : 2000;
+  for (int spin = 0; spin < spins; ++spin) {
     if (round_.load(std::memory_order_acquire) != round) return;
     cpu_pause();
   }

@@ -10,9 +10,12 @@
 namespace fastnn {
 
 /// Threads that a run may use: set_num_threads, else FASTNN_NUM_THREADS, else OMP_NUM_THREADS, else the cores
-/// that this process may run on. In a process forked after threads were used it is 1.
+/// that this process may run on; at most max_threads(). In a process forked after threads were used it is 1.
+/// Throws Error(value) if FASTNN_NUM_THREADS is no such number.
 FASTNN_API int num_threads();
-FASTNN_API void set_num_threads(int count);  ///< count >= 1; throws Error(value) otherwise
+FASTNN_API void set_num_threads(int count);  ///< 1 <= count <= 4096; throws Error(value) otherwise
+FASTNN_API int available_cores();            ///< that this process may run on
+FASTNN_API int max_threads();  ///< four a core: more would only wait for each other; results are the same
 
 /// Spin-then-sleep barrier for a fixed number of threads.
 class FASTNN_API Barrier {

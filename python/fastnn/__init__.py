@@ -28,8 +28,9 @@ if TYPE_CHECKING:
         schedules,
         utils,
     )
-    from ._core import __version__, num_threads, set_num_threads
+    from ._core import __version__
     from .augmentation import Augmentation
+    from .config import num_threads, set_num_threads
     from .layers import Input
     from .models import Model, Sequential
     from .ops.differentiation import grad, value_and_grad
@@ -66,8 +67,8 @@ _NAMES = {
     "load_model": "saving",
     "value_and_grad": "ops.differentiation",
     "__version__": "_core",
-    "num_threads": "_core",
-    "set_num_threads": "_core",
+    "num_threads": "config",
+    "set_num_threads": "config",
 }
 
 __all__ = [

@@ -16,12 +16,14 @@ __all__: list[str] = [
     "Optimizer",
     "Store",
     "Trainer",
+    "available_cores",
     "available_isas",
     "compiler",
     "current_isa",
     "fma_peak",
     "gather",
     "lanes",
+    "max_threads",
     "num_threads",
     "op_names",
     "orthogonal_array",
@@ -226,6 +228,11 @@ class AugmentConfig:
         Elements of an image.
         """
 
+def available_cores() -> int:
+    """
+    Cores that this process may run on.
+    """
+
 def available_isas() -> list[str]:
     """
     Instruction sets that this machine and installation offer, best first.
@@ -260,6 +267,11 @@ def gather(
 def lanes(dtype: str) -> int:
     """
     Samples in one vector of the batch-lane layout.
+    """
+
+def max_threads() -> int:
+    """
+    The most threads that a run uses, whatever was asked for.
     """
 
 def num_threads() -> int:

@@ -1,5 +1,8 @@
 """The same bits from 1, 2, 3 and 4 threads, by nets that are large enough to be shared among four."""
 
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -126,3 +129,52 @@ def test_prediction_from_many_threads_of_python():
     for caller in callers:
         caller.join()
     assert not wrong
+
+
+def test_many_more_threads_than_cores_are_capped_with_a_warning():
+    most = 4 * _core.available_cores()
+    with pytest.warns(UserWarning, match=rf"runs will use {most} threads") as caught:
+        fastnn.set_num_threads(1000)
+    assert caught[0].filename == __file__
+    assert fastnn.num_threads() == most
+    weights = []
+    for count in (most, 1):
+        fastnn.set_num_threads(count)  # without a warning
+        model = network(dense)
+        model.fit(IMAGES, LABELS, batch_size=BATCH, epochs=1, verbose=0)
+        weights.append(model.get_weights())
+    for many, one in zip(*weights, strict=True):
+        np.testing.assert_array_equal(many, one)
+
+
+@pytest.mark.parametrize("count", ["2", 2.0, None, True])
+def test_counts_that_are_no_integers(count):
+    with pytest.raises(TypeError, match="set_num_threads: count must be an integer, got"):
+        fastnn.set_num_threads(count)
+
+
+@pytest.mark.parametrize("count", [0, -2, 5000, 10**12])
+def test_counts_out_of_bounds(count):
+    with pytest.raises(ValueError, match=f"set_num_threads: count must be between 1 and 4096, got {count}"):
+        fastnn.set_num_threads(count)
+
+
+def run_with(**variables):
+    program = "import fastnn; print(fastnn.num_threads())"
+    environment = {k: v for k, v in os.environ.items() if k not in ("FASTNN_NUM_THREADS", "OMP_NUM_THREADS")}
+    return subprocess.run(
+        [sys.executable, "-c", program], env=environment | variables, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("value", ["abc", "0", "-2", "2x", "1e3"])
+def test_the_environments_count_must_be_right(value):
+    done = run_with(FASTNN_NUM_THREADS=value)
+    assert done.returncode == 1
+    assert f"FASTNN_NUM_THREADS must be a whole number between 1 and 4096, got '{value}'" in done.stderr
+
+
+def test_the_environments_count_is_capped():
+    assert run_with(FASTNN_NUM_THREADS="3").stdout == "3\n"
+    assert run_with(FASTNN_NUM_THREADS="", OMP_NUM_THREADS="2,1").stdout == "2\n"
+    assert run_with(OMP_NUM_THREADS="1000").stdout == f"{_core.max_threads()}\n"
