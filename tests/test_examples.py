@@ -31,6 +31,13 @@ def test_lenet5_example_reaches_its_accuracy():
 
 
 @slow_here
+def test_an_lstm_learns_from_rows(monkeypatch):
+    example = load("lstm_rows_mnist")
+    monkeypatch.setattr(example, "EPOCHS", 1)
+    assert example.main() > 0.95  # 99.2 % after all of its epochs
+
+
+@slow_here
 def test_a_perceptron_never_learns_xor_and_four_hidden_units_do():
     xor = load("xor")
     assert max(xor.perceptron(seed) for seed in range(5)) <= 0.75

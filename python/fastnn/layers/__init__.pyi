@@ -110,6 +110,8 @@ from .serialization import serialize as serialize
 from .transformer import TransformerDecoder as TransformerDecoder
 from .transformer import TransformerEncoder as TransformerEncoder
 from .weight import Weight as Weight
+from .wrappers import Bidirectional as Bidirectional
+from .wrappers import TimeDistributed as TimeDistributed
 
 Convolution1D = Conv1D
 Convolution2D = Conv2D
