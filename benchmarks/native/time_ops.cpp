@@ -2,15 +2,16 @@
 // share of the measured multiply-add peak.
 //
 //   cmake --preset native-benchmarks && cmake --build --preset native-benchmarks
-//   build/native-benchmarks/time_ops [BATCH [THREADS [FILTER]]]
+//   build/native-benchmarks/bin/time_ops [BATCH [THREADS [FILTER]]]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
+#include <exception>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "arguments.h"
 #include "core/parallel.h"
 #include "graph/backend.h"
 #include "train/function.h"
@@ -102,10 +103,19 @@ double measured_peak() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int64_t batch = argc > 1 ? std::atoll(argv[1]) : 128;
-  fastnn::set_num_threads(argc > 2 ? std::atoi(argv[2]) : 1);
+  if (argc > 4) refuse(std::string("usage: ") + argv[0] + " [BATCH [THREADS [FILTER]]]");
+  const int64_t batch = count_argument(argc, argv, 1, "BATCH", 128, 1 << 20);
+  const int64_t threads = count_argument(argc, argv, 2, "THREADS", 1, 4096);
   const std::string filter = argc > 3 ? argv[3] : "";
+  std::string labels;
+  bool found = false;
+  for (const Case& item : cases()) {
+    found = found || item.label.find(filter) != std::string::npos;
+    labels += "\n  " + item.label;
+  }
+  if (!found) refuse("no case has '" + filter + "' in its name; there are" + labels);
   try {
+    fastnn::set_num_threads(static_cast<int>(threads));
     const double peak = measured_peak() * fastnn::num_threads();
     std::printf("instruction set %s, batch %lld, %d threads, peak %.0f GFLOP/s\n",
                 fastnn::current_isa().c_str(), static_cast<long long>(batch), fastnn::num_threads(),
@@ -156,7 +166,7 @@ int main(int argc, char** argv) {
         row("kernel gradient", kernel, data, forward_time, forward_flops);
       }
     }
-  } catch (const fastnn::Error& error) {
+  } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
   }

@@ -2,19 +2,20 @@
 // test accuracy.
 //
 //   cmake --preset native-benchmarks && cmake --build --preset native-benchmarks
-//   build/native-benchmarks/train_lenet5 FOLDER [EPOCHS [BATCH [THREADS]]]
+//   build/native-benchmarks/bin/train_lenet5 FOLDER [EPOCHS [BATCH [THREADS]]]
 //
-// FOLDER holds the four unzipped files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-...
+// FOLDER holds the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-..., unzipped:
+// gunzip -k FOLDER/*.gz
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
+#include <exception>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "arguments.h"
 #include "core/parallel.h"
 #include "core/random.h"
 #include "graph/backend.h"
@@ -28,19 +29,25 @@ using fastnn::DType;
 using fastnn::kNoTensor;
 using fastnn::TensorId;
 
-std::vector<unsigned char> read_idx(const std::string& path, size_t header) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    std::fprintf(stderr, "cannot open %s: give the folder of the four unzipped MNIST files\n", path.c_str());
-    std::exit(2);
+/// Images of 28 x 28 pixels and their labels 0 to 9.
+struct Part {
+  Idx images, labels;
+};
+
+Part read_part(const std::string& folder, const std::string& name) {
+  const std::string images = folder + name + "-images-idx3-ubyte",
+                    labels = folder + name + "-labels-idx1-ubyte";
+  Part part{read_idx(images, 3), read_idx(labels, 1)};
+  if (part.images.extents[1] != 28 || part.images.extents[2] != 28)
+    refuse(images + " holds images of " + std::to_string(part.images.extents[1]) + " x " +
+           std::to_string(part.images.extents[2]) + " pixels, expected 28 x 28");
+  if (part.images.extents[0] != part.labels.extents[0])
+    refuse(images + " holds " + std::to_string(part.images.extents[0]) + " images, but " + labels + " " +
+           std::to_string(part.labels.extents[0]) + " labels");
+  for (const unsigned char label : part.labels.values) {
+    if (label > 9) refuse(labels + " holds the label " + std::to_string(label) + ", expected 0 to 9");
   }
-  std::vector<unsigned char> bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (bytes.size() < header) {
-    std::fprintf(stderr, "%s is too short to be an IDX file\n", path.c_str());
-    std::exit(2);
-  }
-  bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(header));
-  return bytes;
+  return part;
 }
 
 /// The network: its parameters, and how to put it into a graph.
@@ -105,19 +112,18 @@ class Lenet5 {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) {
+  if (argc < 2 || argc > 5) {
     std::fprintf(stderr, "usage: %s FOLDER [EPOCHS [BATCH [THREADS]]]\n", argv[0]);
     return 2;
   }
   const std::string folder = std::string(argv[1]) + "/";
-  const int epochs = argc > 2 ? std::atoi(argv[2]) : 5;
-  const int64_t batch = argc > 3 ? std::atoll(argv[3]) : 128;
-  if (argc > 4) fastnn::set_num_threads(std::atoi(argv[4]));
-  const auto x = read_idx(folder + "train-images-idx3-ubyte", 16);
-  const auto y = read_idx(folder + "train-labels-idx1-ubyte", 8);
-  const auto test_x = read_idx(folder + "t10k-images-idx3-ubyte", 16);
-  const auto test_y = read_idx(folder + "t10k-labels-idx1-ubyte", 8);
+  const int64_t epochs = count_argument(argc, argv, 2, "EPOCHS", 5, 100000);
+  const int64_t batch = count_argument(argc, argv, 3, "BATCH", 128, 1 << 20);
+  const int64_t threads = count_argument(argc, argv, 4, "THREADS", 0, 4096);
+  const auto [x, y] = read_part(folder, "train");
+  const auto [test_x, test_y] = read_part(folder, "t10k");
   try {
+    if (threads > 0) fastnn::set_num_threads(static_cast<int>(threads));
     const Lenet5 net;
     const auto graph = std::make_shared<fastnn::Graph>();
     const TensorId image = graph->input("x", {DType::f32, {28, 28, 1}, true});
@@ -151,11 +157,11 @@ int main(int argc, char** argv) {
     std::printf("instruction set %s, %d threads, batch %lld, %.2f MFLOP a sample\n",
                 fastnn::current_isa().c_str(), fastnn::num_threads(), static_cast<long long>(batch),
                 trainer.plan(batch)->flops(batch) / static_cast<double>(batch) * 1e-6);
-    for (int epoch = 0; epoch < epochs; ++epoch) {
+    for (int64_t epoch = 0; epoch < epochs; ++epoch) {
       fastnn::EpochArguments args;
-      args.sources = {{reinterpret_cast<const std::byte*>(x.data()), 784, DType::u8, nullptr},
-                      {reinterpret_cast<const std::byte*>(y.data()), 1, DType::u8, nullptr}};
-      args.samples = static_cast<int64_t>(y.size());
+      args.sources = {{reinterpret_cast<const std::byte*>(x.values.data()), 784, DType::u8, nullptr},
+                      {reinterpret_cast<const std::byte*>(y.values.data()), 1, DType::u8, nullptr}};
+      args.samples = static_cast<int64_t>(y.values.size());
       args.batch_size = batch;
       args.shuffle = true;
       args.learning_rates = {1e-3};
@@ -165,23 +171,24 @@ int main(int argc, char** argv) {
       const fastnn::EpochResult result = trainer.run_epoch(args);
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
-      const auto count = static_cast<int64_t>(test_y.size());
+      const auto count = static_cast<int64_t>(test_y.values.size());
       std::vector<float> out(static_cast<size_t>(count) * 10);
-      predict.run({{reinterpret_cast<const std::byte*>(test_x.data()), 784, DType::u8, nullptr}}, count, 512,
-                  {reinterpret_cast<std::byte*>(out.data())}, 0, 0);
+      predict.run({{reinterpret_cast<const std::byte*>(test_x.values.data()), 784, DType::u8, nullptr}},
+                  count, 512, {reinterpret_cast<std::byte*>(out.data())}, 0, 0);
       int64_t right = 0;
       for (int64_t i = 0; i < count; ++i) {
         const float* row = out.data() + i * 10;
         int best = 0;
         for (int c = 1; c < 10; ++c) best = row[c] > row[best] ? c : best;
-        right += best == test_y[static_cast<size_t>(i)];
+        right += best == test_y.values[static_cast<size_t>(i)];
       }
-      std::printf("epoch %d: %.3f s, %.1f GFLOP/s, loss %.4f, test accuracy %.4f\n", epoch + 1, seconds,
+      std::printf("epoch %lld: %.3f s, %.1f GFLOP/s, loss %.4f, test accuracy %.4f\n",
+                  static_cast<long long>(epoch + 1), seconds,
                   trainer.plan(batch)->flops(batch) / static_cast<double>(batch) *
                       static_cast<double>(args.samples) / seconds * 1e-9,
                   result.loss, static_cast<double>(right) / static_cast<double>(count));
     }
-  } catch (const fastnn::Error& error) {
+  } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
   }
