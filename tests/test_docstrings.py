@@ -22,6 +22,7 @@ MODULES = [
     "fastnn.datasets.movielens",
     "fastnn.datasets.multi30k",
     "fastnn.datasets.spoken_digits",
+    "fastnn.datasets.tiny_shakespeare",
     "fastnn.generation",
     "fastnn.initializers",
     "fastnn.layers",

@@ -71,3 +71,21 @@ def test_two_digits_at_once(capsys):
     assert total > 0.45
     assert larger > 0.88
     assert "left, right" in capsys.readouterr().out  # what the shared layers are connected to
+
+
+def test_the_character_transformer_learns_and_writes(monkeypatch):
+    example = load("char_transformer")
+    text = "the quick brown fox jumps over the lazy dog. " * 200
+    characters = "".join(sorted(set(text)))
+    ids = np.array([characters.index(c) for c in text], "uint8")
+    monkeypatch.setattr(
+        example.fastnn.datasets.tiny_shakespeare,
+        "load_data",
+        lambda path: (ids[:8000], ids[8000:], characters),
+    )
+    model, found, loss = example.train(12, verbose=False)
+    assert found == characters
+    assert loss < 2.5  # nothing learned: 3.3
+    written = example.write(model, characters, "the ", 20)
+    assert written.startswith("the ")
+    assert len(written) == 24

@@ -14,9 +14,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import cifar10, fashion_mnist, idx, imdb, mnist, movielens, multi30k, spoken_digits
+    from . import (
+        cifar10,
+        fashion_mnist,
+        idx,
+        imdb,
+        mnist,
+        movielens,
+        multi30k,
+        spoken_digits,
+        tiny_shakespeare,
+    )
 
-__all__ = ["cifar10", "fashion_mnist", "idx", "imdb", "mnist", "movielens", "multi30k", "spoken_digits"]
+__all__ = [
+    "cifar10",
+    "fashion_mnist",
+    "idx",
+    "imdb",
+    "mnist",
+    "movielens",
+    "multi30k",
+    "spoken_digits",
+    "tiny_shakespeare",
+]
 
 
 def __getattr__(name: str) -> Any:
