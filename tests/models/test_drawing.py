@@ -60,6 +60,7 @@ def test_summary_of_a_subclass(capsys):
     model.summary()
     text = capsys.readouterr().out
     assert "dense_in_net" in text
+    assert "(None, 3)" in text
     assert "Total params: 15" in text
 
 

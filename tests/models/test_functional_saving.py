@@ -363,3 +363,53 @@ def test_slots_of_layers_with_one_name():
     model.compile("adam", "mse")
     model.fit(A, B, verbose=0)
     assert {"a/dense/kernel/momentum", "b/dense/kernel/momentum"} <= set(model.optimizer.get_state())
+
+
+# ---- Copies without weights ------------------------------------------------------------------------------
+
+
+def test_clones():
+    for model in (functional(), Sub(4, name="s")):
+        if not model.built:
+            model.build((None, 4))
+        other = fastnn.models.clone_model(model)
+        assert [w.shape for w in other.weights] == [w.shape for w in model.weights]
+        assert other.get_config() == model.get_config()
+        assert not same(model, other)
+
+
+def test_json():
+    model = functional()
+    assert fastnn.models.model_from_json(model.to_json(indent=1)).get_config() == model.get_config()
+    for text in ("{", 3, json.dumps(layers.serialize(layers.Dense(2)))):
+        with pytest.raises(ValueError, match="model_from_json"):
+            fastnn.models.model_from_json(text)
+
+
+def test_functions_as_layers(tmp_path):
+    x = fastnn.Input((4,))
+    model = fastnn.Model(x, layers.Lambda(lambda t, n: n * t, arguments={"n": 3.0}, name="triple")(x))
+    np.testing.assert_allclose(model.predict(A, verbose=0), 3 * A, rtol=1e-6)
+    with pytest.raises(ValueError, match="Lambda 'triple': its function has no name"):
+        model.save(tmp_path / "m.safetensors")
+    named = fastnn.Model(x, layers.Lambda(twice)(x))
+    from fastnn import _registry
+
+    with _registry.knowing({"twice": twice}):
+        named.save(tmp_path / "m.safetensors")
+    with pytest.raises(ValueError, match="unknown function 'twice'"):
+        saving.load_model(tmp_path / "m.safetensors")
+    loaded = saving.load_model(tmp_path / "m.safetensors", custom_objects={"twice": twice})
+    np.testing.assert_allclose(loaded.predict(A, verbose=0), 2 * A, rtol=1e-6)
+    with pytest.raises(TypeError, match="expected a function of tensors"):
+        layers.Lambda(3)
+
+
+@pytest.mark.parametrize(
+    "name", ["add", "subtract", "multiply", "average", "maximum", "minimum", "concatenate"]
+)
+def test_merging_functions(name):
+    x, y = fastnn.Input((4,)), fastnn.Input((4,))
+    made = fastnn.Model([x, y], getattr(layers, name)([x, y])).predict([A, B], verbose=0)
+    found = getattr(layers, name.title())()([A, B])
+    np.testing.assert_array_equal(made, found)

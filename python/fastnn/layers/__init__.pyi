@@ -37,6 +37,7 @@ from .dropout import Dropout as Dropout
 from .dropout import GaussianNoise as GaussianNoise
 from .dropout import SpatialDropout2D as SpatialDropout2D
 from .embedding import Embedding as Embedding
+from .function import Lambda as Lambda
 from .group_normalization import GroupNormalization as GroupNormalization
 from .group_normalization import InstanceNormalization as InstanceNormalization
 from .input import Input as Input
@@ -50,6 +51,13 @@ from .merging import Maximum as Maximum
 from .merging import Minimum as Minimum
 from .merging import Multiply as Multiply
 from .merging import Subtract as Subtract
+from .merging_functions import add as add
+from .merging_functions import average as average
+from .merging_functions import concatenate as concatenate
+from .merging_functions import maximum as maximum
+from .merging_functions import minimum as minimum
+from .merging_functions import multiply as multiply
+from .merging_functions import subtract as subtract
 from .normalization import BatchNormalization as BatchNormalization
 from .normalization import LayerNormalization as LayerNormalization
 from .normalization import RMSNormalization as RMSNormalization

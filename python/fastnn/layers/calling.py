@@ -141,6 +141,7 @@ class Calls:
                     raise TypeError(f"{self.label}: call must return tensors, but it returned {found}")
                 if self.activity_regularizer is not None:
                     context.add_loss(self.activity_regularizer.activity(leaf), self.label)
+            context.called.setdefault(id(self), map_leaves(lambda t: t.shape, outputs))
         finally:
             context.leave()
             context.training = outer

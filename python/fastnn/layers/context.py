@@ -59,6 +59,7 @@ class BuildContext:
         self.penalties: list[Tensor] = []
         self.largest = 1
         self.batch_size: int | None = None
+        self.called: dict[int, Any] = {}  # shapes that layers' first calls returned, by the layer's id
         self._scopes: list[str] = []
         self._calling: list[Any] = []  # the layers of the scopes
         self._used: dict[int, Tensor] = {}

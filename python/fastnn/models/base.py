@@ -12,6 +12,7 @@ from fastnn._names import nearest
 from fastnn.layers._arguments import positive
 from fastnn.layers.base import Layer
 from fastnn.layers.nest import batch_shape
+from fastnn.layers.serialization import serialize
 from fastnn.layers.weight import Weight
 from fastnn.models.differentiable import Differentiable
 from fastnn.models.endpoints import Endpoints
@@ -157,7 +158,10 @@ class Model(Trainable, Predicting, Differentiable, Endpoints):
         if self._network is not None:
             shapes = self._network.output_shapes()
             return [shapes[id(layer)] for layer in self.layers]
-        return [None] * len(self.layers)
+        if self._input is None or any(None in tensor.shape[1:] for tensor in self.inputs):
+            return [None] * len(self.layers)
+        found = self.trace().called
+        return [found.get(id(layer)) for layer in self.layers]
 
     def _named_sublayers(self) -> list[tuple[str, Layer]]:
         own = super()._named_sublayers()
@@ -271,6 +275,15 @@ class Model(Trainable, Predicting, Differentiable, Endpoints):
         structure = decode(config["inputs"], _declared, "inputs")
         with self._lock:
             self._declare(structure)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """Return class and configuration as JSON, for `fastnn.models.model_from_json`; weights are not in it.
+
+        Keyword arguments are those of `json.dumps`.
+        """
+        import json
+
+        return json.dumps(serialize(self), **kwargs)
 
     # Files ---------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ def pack(model: Model) -> tuple[Any, ...]:
     -------
     tuple
     """
-    known = _own_things(model)
+    known = own_things(model)
     with _registry.knowing(known):
         description = serialize(model)
         compiled = model.get_compile_config()
@@ -65,7 +65,7 @@ def unpack(
     return model
 
 
-def _own_things(model: Model) -> dict[str, Any]:
+def own_things(model: Model) -> dict[str, Any]:
     """Classes and functions that a model uses, as far as they are not fastnn's own."""
     found: dict[str, Any] = {}
     compiled = getattr(model, "compiled_or_none", None)
