@@ -307,3 +307,69 @@ def test_bad_arguments():
         layer(np.zeros((2, 4, 3)), initial_state=[np.zeros((2, 2))])
     with pytest.raises(ValueError, match="rank"):
         layer(np.zeros((2, 4)))
+
+
+# -------------------------------------------------------------------------------- beside the fused layers
+
+FUSED = {
+    "lstm": (layers.LSTM, layers.LSTMCell, {}),
+    "gru": (layers.GRU, layers.GRUCell, {}),
+    "gru reset before": (layers.GRU, layers.GRUCell, {"reset_after": False}),
+    "simple": (layers.SimpleRNN, layers.SimpleRNNCell, {}),
+}
+
+
+@pytest.mark.parametrize("name", FUSED)
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_like_the_fused_layer(name, masked, backwards):
+    fused, cell, options = FUSED[name]
+    shared = {"return_sequences": True, "return_state": True, "go_backwards": backwards, "dtype": "float64"}
+    whole = fused(6, **options, **shared)
+    steps = layers.RNN(cell(6, dtype="float64", **options), **shared)
+    x, mask = draw(19, 5, 3), random.random((19, 5)) < 0.6
+    given = {"mask": mask} if masked else {}
+    whole(x), steps(x)
+    steps.set_weights(randomised(whole).get_weights())
+    for a, b in zip(whole(x, **given), steps(x, **given), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-13)
+    gradients = []
+    for layer in (whole, steps):
+        function, weights = gradients_of(layer, x)
+        named = dict(zip(["loss", "x", *(w.name for w in weights)], function.run([x]), strict=True))
+        gradients.append([named[key] for key in sorted(named)])
+    for a, b in zip(*gradients, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_masks_arrive_from_layers_before():
+    ids = np.array([[1, 2, 0, 0], [3, 0, 2, 1]])
+    embedding = layers.Embedding(4, 3, mask_zero=True)
+    rnn = layers.RNN(layers.GRUCell(2), return_sequences=True)
+    model = fastnn.Sequential([fastnn.Input((4,), dtype="int32"), embedding, rnn])
+    expected = rnn(embedding(ids), mask=ids != 0)
+    np.testing.assert_array_equal(model.predict(ids, verbose=0), expected)
+    np.testing.assert_array_equal(expected[0, 2:], expected[0, [1, 1]])
+
+
+def test_stateful():
+    cell = layers.StackedRNNCells([layers.LSTMCell(3), layers.GRUCell(2)])
+    rnn = layers.RNN(cell, stateful=True, return_sequences=True)
+    model = fastnn.Sequential([fastnn.Input((4, 2), batch_size=5), rnn])
+    x = draw(5, 8, 2, dtype="float32")
+    expected = layers.RNN(cell, return_sequences=True)(x)
+    for _ in range(2):
+        halves = [rnn(x[:, :4], training=False), rnn(x[:, 4:], training=False)]
+        np.testing.assert_allclose(np.concatenate(halves, 1), expected, rtol=1e-6)
+        rnn.reset_states()
+    assert [w.shape for w in rnn._kept] == [(5, 3), (5, 3), (5, 2)]
+    model.compile("sgd", "mse")
+    model.fit(x[:, :4], np.zeros((5, 4, 2), "float32"), batch_size=5, verbose=0)
+    assert all(np.any(w.numpy()) for w in rnn._kept)
+    again = layers.deserialize(layers.serialize(rnn))
+    assert again.stateful
+
+
+def test_stateful_needs_a_batch_size():
+    with pytest.raises(ValueError, match="stateful=True needs batches of a fixed number of samples"):
+        fastnn.Sequential([fastnn.Input((4, 2)), layers.RNN(layers.GRUCell(2), stateful=True)])

@@ -47,23 +47,39 @@ def test_scan_uses_what_is_around_it():
     np.testing.assert_allclose(Around()(x), h, rtol=1e-5)
 
 
+class Ids(layers.Layer):
+    """Sums the rows of ids, damped, a step at a time."""
+
+    integer_inputs = True
+
+    def __init__(self, embedding, **kwargs):
+        super().__init__(**kwargs)
+        self.embedding = embedding
+
+    def call(self, inputs):
+        begin = ops.multiply(self.embedding(inputs[:, 0]), 0.0)
+        return ops.scan(lambda h, x: (ops.tanh(h + self.embedding(x)), None), begin, inputs[:, 1:])[0]
+
+
 def test_an_error_of_the_data_names_the_layer():
-    with pytest.raises(ValueError, match=r"Rnn|RNN.*got class or id 9, expected an integer from 0 to 3"):
-        embed = layers.Embedding(4, 3)
-
-        class Ids(layers.Layer):
-            integer_inputs = True
-
-            def call(self, inputs):
-                begin = ops.multiply(embed(inputs[:, 0]), 0.0)
-                return ops.scan(lambda h, x: (h + embed(x), None), begin, inputs[:, 1:])[0]
-
-        Ids(name="RNN")(np.array([[0, 1, 9]]))
+    layer = Ids(layers.Embedding(4, 3), name="ids")
+    with pytest.raises(ValueError, match="Ids 'ids'.*got class or id 9, expected an integer from 0 to 3"):
+        layer(np.array([[0, 1, 9]]))
 
 
-test_an_error_of_the_data_names_the_layer = pytest.mark.skipif(
-    not hasattr(layers, "Embedding"), reason="no Embedding yet"
-)(test_an_error_of_the_data_names_the_layer)
+def test_embedding_in_a_scan():
+    layer = Ids(layers.Embedding(4, 3, dtype="float64"), name="ids", dtype="float64")
+    ids = np.array([[0, 1, 1, 3], [2, 2, 1, 0]], "int32")
+    layer(ids)
+    model = fastnn.Sequential([fastnn.Input((4,), dtype="int32"), layer])
+    _, (gradient,) = model.vjp(ids, np.ones((2, 3)))
+    table = layer.embedding.embeddings
+    before, direction, sums = table.numpy(), draw(4, 3), []
+    for distance in (1e-6, -1e-6):
+        table.assign(before + distance * direction)
+        sums.append(float(np.sum(layer(ids))))
+    assert np.sum(gradient * direction) == pytest.approx((sums[0] - sums[1]) / 2e-6, rel=1e-6)
+
 
 BAD = [
     (lambda h, x: (ops.concatenate([h, x], axis=-1), None), ValueError,

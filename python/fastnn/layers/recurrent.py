@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from fastnn import activations
 from fastnn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell
-from fastnn.layers.context import current
 from fastnn.layers.input_spec import InputSpec
+from fastnn.layers.kept_states import KeptStates
 from fastnn.layers.masking import check_mask
 from fastnn.layers.nest import batch_shape, leaves
 from fastnn.layers.weight import Weight
@@ -17,7 +15,7 @@ from fastnn.ops._align import over_samples
 from fastnn.tensor import Tensor, apply, apply_all
 
 
-class _Recurrent:
+class _Recurrent(KeptStates):
     """Mixin that makes a layer of a cell.
 
     All steps' inputs are projected at once; then one op goes through the steps, a tile of samples together.
@@ -28,7 +26,6 @@ class _Recurrent:
     supports_masking = True
     casts_inputs = True
     # Of the cell:
-    label: Any
     dtype: str
     units: int
     gates: int
@@ -41,7 +38,6 @@ class _Recurrent:
     kernel: Weight
     recurrent_kernel: Weight
     bias: Weight | None
-    add_weight: Any
     input_spec: InputSpec | None
     _weights: list[Weight]
 
@@ -75,20 +71,9 @@ class _Recurrent:
             )
         super().build((None, input_shape[-1]))  # type: ignore[misc]
         if self.stateful:
-            self._make_states()
+            names = ("state_h", "state_c")[: self.states]
+            self._make_states([(self.units,)] * self.states, names)
         self.input_spec = InputSpec(ndim=3, axes={-1: input_shape[-1]}, cure="Rebuild the layer for it.")
-
-    def _make_states(self) -> None:
-        samples = current(self.label).batch_size
-        if samples is None:
-            raise ValueError(
-                f"{self.label}: stateful=True needs batches of a fixed number of samples: declare it with "
-                "Input(shape, batch_size=...) or Input(batch_shape=...)"
-            )
-        self._kept = [
-            self.add_weight((samples, self.units), "zeros", trainable=False, name=name)
-            for name in ("state_h", "state_c")[: self.states]
-        ]
 
     def call(
         self, inputs: Tensor, initial_state: Any = None, mask: Any = None, training: bool = False
@@ -114,9 +99,7 @@ class _Recurrent:
             self.op, [xw, self.recurrent_kernel, *own_bias, *begin, mask, keep], self._attributes()
         )
         y, *last = (made[number] for number in self.outputs)
-        for weight, state in zip(self._kept, last, strict=False):
-            rows = apply("sample_rows", [state], {"rows": weight.shape[0]})
-            current(self.label).assign(weight, rows)
+        self._keep(last)
         return [y, *last] if self.return_state else y
 
     def _biases(self) -> tuple[Any, list[Any]]:
@@ -133,9 +116,7 @@ class _Recurrent:
 
     def _begin(self, initial_state: Any, inputs: Tensor) -> list[Any]:
         if initial_state is None:
-            if not self._kept:
-                return [None] * self.states
-            return [apply("sample_rows_of", [weight, inputs]) for weight in self._kept]
+            return self._kept_states(inputs) if self._kept else [None] * self.states
         given = list(leaves(initial_state))
         if len(given) != self.states:
             raise ValueError(f"{self.label}: expected {self.states} initial states, got {len(given)}")
@@ -151,34 +132,6 @@ class _Recurrent:
         """Return the steps' mask for a sequence; states and single outputs have none."""
         found = mask if self.return_sequences else None
         return [found, *[None] * self.states] if self.return_state else found
-
-    def reset_states(self, states: Any = None) -> None:
-        """Set the states of a stateful layer, to zeros by default.
-
-        Parameters
-        ----------
-        states : array_like or list of them, optional
-            One array (samples, units) for each state.
-
-        Raises
-        ------
-        ValueError
-            If the layer is not stateful, not built, or the arrays do not fit.
-        """
-        if not self.stateful:
-            raise ValueError(f"{self.label}: reset_states is for layers with stateful=True")
-        self._require_built("reset_states")  # type: ignore[attr-defined]
-        if states is None:
-            states = [np.zeros(weight.shape, weight.dtype) for weight in self._kept]
-        given = list(states) if isinstance(states, (list, tuple)) else [states]
-        if len(given) != len(self._kept):
-            raise ValueError(f"{self.label}: expected {len(self._kept)} states, got {len(given)}")
-        for weight, value in zip(self._kept, given, strict=True):
-            weight.check(np.asarray(value))
-        for weight, value in zip(self._kept, given, strict=True):
-            weight.assign(np.asarray(value))
-
-    reset_state = reset_states
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape for an input's."""

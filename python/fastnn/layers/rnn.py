@@ -9,6 +9,7 @@ from fastnn import ops
 from fastnn.layers.base import Layer
 from fastnn.layers.cells import StackedRNNCells, call_cell, check_cell
 from fastnn.layers.input_spec import InputSpec
+from fastnn.layers.kept_states import KeptStates
 from fastnn.layers.masking import check_mask
 from fastnn.layers.nest import leaves, map_leaves
 from fastnn.layers.serialization import deserialize
@@ -16,7 +17,7 @@ from fastnn.ops.loops import Zeros, trace_scan
 from fastnn.tensor import Tensor
 
 
-class RNN(Layer):
+class RNN(KeptStates, Layer):
     """Applies a recurrent cell to each step of a sequence.
 
     The loop over steps is one node of the graph, whatever the cell does; see `fastnn.ops.scan`.
@@ -34,6 +35,9 @@ class RNN(Layer):
         Whether to return the last states, too, after the output.
     go_backwards : bool, default False
         Whether to go from the last step to the first; sequences come in the order in which they were made.
+    stateful : bool, default False
+        Whether a batch begins with the states that the batch before it ended with, sample for sample. The
+        number of samples must be fixed: ``Input(shape, batch_size=...)``. See `reset_states`.
     unroll : bool, default False
         Accepted for likeness to Keras; it changes nothing.
     zero_output_for_mask : bool, default False
@@ -70,6 +74,7 @@ class RNN(Layer):
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
+        stateful: bool = False,
         unroll: bool = False,
         zero_output_for_mask: bool = False,
         time_major: bool = False,
@@ -88,10 +93,12 @@ class RNN(Layer):
         self.return_sequences = bool(return_sequences)
         self.return_state = bool(return_state)
         self.go_backwards = bool(go_backwards)
+        self.stateful = bool(stateful)
         self.unroll = bool(unroll)
         self.zero_output_for_mask = bool(zero_output_for_mask)
         self.time_major = False
         self.input_spec = InputSpec(min_ndim=3)
+        self._kept = []
 
     def build(self, input_shape: Any) -> None:
         """Build the cell for one step."""
@@ -99,6 +106,9 @@ class RNN(Layer):
             step = (None, *input_shape[2:])
             # Called once on a stand-in, a cell of cells builds what is within, too.
             self.cell._declare(Tensor(step, self.dtype, "step"), None, {"states": self._declared_states()})
+        if self.stateful:
+            shapes = [state.shape[1:] for state in leaves(self._zeros())]
+            self._make_states(shapes, [f"state_{number}" for number in range(len(shapes))])
         self.input_spec = InputSpec(
             ndim=len(input_shape), axes={-1: input_shape[-1]}, cure="Rebuild the layer for it."
         )
@@ -114,6 +124,8 @@ class RNN(Layer):
         self, inputs: Tensor, initial_state: Any = None, mask: Any = None, training: bool = False
     ) -> Any:
         """Run the cell along the steps."""
+        if initial_state is None and self._kept:
+            initial_state = self._kept_states(inputs)
         begin = self._begin(initial_state)
         xs = {"x": inputs}
         if mask is not None:
@@ -134,6 +146,7 @@ class RNN(Layer):
         carry, sequence = trace_scan(
             wanted, {"states": begin, "output": previous}, xs, None, self.go_backwards
         )
+        self._keep(list(leaves(carry["states"])))
         output = carry["output"]
         if self.return_sequences:
             output = ops.flip(sequence, axis=1) if self.go_backwards else sequence
