@@ -1,14 +1,32 @@
-"""Activations of tensors are nodes, those of arrays are computed at once."""
+"""Activations of tensors are nodes (or recorded, without a graph), those of arrays are computed at once."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from fastnn.tensor import Tensor, apply, graph_tensor, run
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def recorded(function: Function) -> Function:
+    """Make an activation one of tensors without a graph, too: a layer of a functional model."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        first = args[0] if args else kwargs.get("x")
+        if isinstance(first, Tensor) and first.graph is None:
+            from fastnn.ops._dispatch import record
+
+            return record(function.__name__, args, kwargs)
+        return function(*args, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
 
 
 def elementwise(x: Any, kind: str, alpha: float | None = None) -> Any:
@@ -64,7 +82,8 @@ def check_number(function: str, name: str, value: Any) -> float:
 def along_axis(x: Any, op: str, axis: int) -> Any:
     """Add an op that works along one axis, or compute it on an array of any shape."""
     if isinstance(x, Tensor):
-        return apply(op, [x], {"axis": axis_of(op, axis, x.ndim, 1) - 1})
+        first = 1 if x.shape[:1] == (None,) else 0
+        return apply(op, [x], {"axis": axis_of(op, axis, x.ndim, first) - first})
     array = floating(x, op)
     place = axis_of(op, axis, array.ndim, 0)
     if array.size == 0:

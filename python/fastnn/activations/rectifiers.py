@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastnn.activations.evaluate import check_number, composed, elementwise
+from fastnn.activations.evaluate import check_number, composed, elementwise, recorded
 from fastnn.tensor import Tensor, apply
 
 
+@recorded
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     """x, below 0 `negative_slope` times x (Maas et al. 2013).
 
@@ -35,6 +36,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     return elementwise(x, "leaky_relu", check_number("leaky_relu", "negative_slope", negative_slope))
 
 
+@recorded
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """Exponential linear unit (Clevert et al. 2015): x, below 0 alpha (exp x - 1).
 
@@ -62,6 +64,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return elementwise(x, "elu", check_number("elu", "alpha", alpha))
 
 
+@recorded
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """Continuously differentiable ELU (Barron 2017): x, below 0 alpha (exp(x / alpha) - 1).
 
@@ -89,6 +92,7 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     return elementwise(x, "celu", check_number("celu", "alpha", alpha))
 
 
+@recorded
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
     """x, below `threshold` ``negative_slope * (x - threshold)``, and at most `max_value`.
 
@@ -144,6 +148,7 @@ def _constant(like: Tensor, value: float) -> Tensor:
     return apply("fill", [], {"value": value, "shape": [], "dtype": like.dtype})
 
 
+@recorded
 def gelu(x: Any, approximate: bool = False) -> Any:
     """Gaussian error linear unit (Hendrycks and Gimpel 2016): x times the normal distribution's function.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastnn.activations.evaluate import along_axis, elementwise, floating
+from fastnn.activations.evaluate import along_axis, elementwise, floating, recorded
 from fastnn.tensor import Tensor
 
 
+@recorded
 def linear(x: Any) -> Any:
     """Return `x` unchanged.
 
@@ -33,6 +34,7 @@ def linear(x: Any) -> Any:
     return x if isinstance(x, Tensor) else floating(x, "linear")
 
 
+@recorded
 def selu(x: Any) -> Any:
     """Scaled exponential linear unit (Klambauer et al. 2017): 1.0507 x, below 0 1.7581 (exp x - 1).
 
@@ -58,6 +60,7 @@ def selu(x: Any) -> Any:
     return elementwise(x, "selu")
 
 
+@recorded
 def silu(x: Any) -> Any:
     """X sigmoid(x), also called swish (Elfwing et al. 2017; Ramachandran et al. 2017).
 
@@ -83,6 +86,7 @@ def silu(x: Any) -> Any:
     return elementwise(x, "silu")
 
 
+@recorded
 def mish(x: Any) -> Any:
     """X tanh(softplus(x)) (Misra 2019).
 
@@ -108,6 +112,7 @@ def mish(x: Any) -> Any:
     return elementwise(x, "mish")
 
 
+@recorded
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)).
 
@@ -133,6 +138,7 @@ def sigmoid(x: Any) -> Any:
     return elementwise(x, "sigmoid")
 
 
+@recorded
 def hard_sigmoid(x: Any) -> Any:
     """relu6(x + 3) / 6: a sigmoid of straight lines.
 
@@ -158,6 +164,7 @@ def hard_sigmoid(x: Any) -> Any:
     return elementwise(x, "hard_sigmoid")
 
 
+@recorded
 def tanh(x: Any) -> Any:
     """Hyperbolic tangent.
 
@@ -183,6 +190,7 @@ def tanh(x: Any) -> Any:
     return elementwise(x, "tanh")
 
 
+@recorded
 def softplus(x: Any) -> Any:
     """log(1 + exp(x)).
 
@@ -208,6 +216,7 @@ def softplus(x: Any) -> Any:
     return elementwise(x, "softplus")
 
 
+@recorded
 def softsign(x: Any) -> Any:
     """X / (1 + abs(x)).
 
@@ -233,6 +242,7 @@ def softsign(x: Any) -> Any:
     return elementwise(x, "softsign")
 
 
+@recorded
 def exponential(x: Any) -> Any:
     """exp(x).
 
@@ -258,6 +268,7 @@ def exponential(x: Any) -> Any:
     return elementwise(x, "exponential")
 
 
+@recorded
 def softmax(x: Any, axis: int = -1) -> Any:
     """exp(x) scaled to sum 1 along an axis, in the form that cannot overflow.
 
@@ -287,6 +298,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
     return along_axis(x, "softmax", axis)
 
 
+@recorded
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """Logarithm of `softmax`, computed without its rounding.
 

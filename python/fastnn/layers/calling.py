@@ -30,6 +30,7 @@ _PROBES = ((128, 192), (32, 48), (8, 12), (2, 3))
 class Calls:
     """Mixin that makes a layer callable."""
 
+    takes_unbatched = False  # whether inputs may lack the axis of samples
     dtype: str
     built: bool
     stateful: bool
@@ -115,6 +116,12 @@ class Calls:
                     self._build_for(shapes)
             self._check(shapes)
         for leaf in leaves(inputs):
+            if leaf is not None and leaf.shape[:1] != (None,) and not self.takes_unbatched:
+                raise ValueError(
+                    f"{self.label}: takes batches, whose axis 0 counts samples, but its input {leaf.name!r} "
+                    f"of shape {leaf.shape} is unbatched; in fastnn.grad say which arguments are batches, as "
+                    "by batched=0"
+                )
             if leaf is not None and leaf.dtype in ("float32", "float64") and leaf.dtype != self.dtype:
                 raise TypeError(
                     f"{self.label}: computes in {self.dtype}, but its input {leaf.name!r} is {leaf.dtype}. "

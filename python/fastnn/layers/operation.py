@@ -36,11 +36,11 @@ class Operation(Layer):
     ((None, 3), 'add')
     """
 
+    takes_unbatched = True
+
     def __init__(self, function: str, arguments: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        from fastnn import ops
-
-        if function not in ops.__all__:
+        if function not in _functions(function).__all__:
             raise ValueError(f"{self.label}: fastnn.ops has no function {function!r}")
         self.function = function
         self.arguments: dict[str, Any] = {
@@ -53,10 +53,8 @@ class Operation(Layer):
 
     def call(self, inputs: Any) -> Any:
         """Apply the function."""
-        from fastnn import ops
-
         tensors = list(leaves(inputs))
-        found: Callable[..., Any] = getattr(ops, self.function)
+        found: Callable[..., Any] = getattr(_functions(self.function), self.function)
         kwargs = {name: restore(value, tensors) for name, value in self.arguments["kwargs"].items()}
         return found(*(restore(value, tensors) for value in self.arguments["args"]), **kwargs)
 
@@ -68,6 +66,13 @@ class Operation(Layer):
             "function": self.function,
             "arguments": self.arguments,
         }
+
+
+def _functions(name: str) -> Any:
+    """Return the module that a function is found in."""
+    from fastnn import activations, ops
+
+    return activations if name in activations.__all__ and name not in ops.__all__ else ops
 
 
 def describe(value: Any, tensors: list[Tensor]) -> Any:

@@ -14,6 +14,7 @@ from fastnn._names import one_of, snake_case
 from fastnn.config import check_floating
 from fastnn.losses.labels import match_labels, match_weight
 from fastnn.losses.running import Evaluator, predictions, same_length
+from fastnn.losses.tracing import of_graph
 
 Array = npt.NDArray[Any]
 
@@ -23,7 +24,9 @@ REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "
 class Loss:
     """Base class of losses.
 
-    A loss of one's own defines `call`, and `label_kind` if its labels are class indices or one-hot.
+    A loss of one's own defines `call`, and `label_kind` if its labels are class indices or one-hot:
+    ``call(self, y_true, y_pred)`` of symbolic tensors, written with `fastnn.ops`, or
+    ``call(self, graph, y_true, y_pred)`` of a graph and its tensors' numbers.
 
     Parameters
     ----------
@@ -46,8 +49,8 @@ class Loss:
     --------
     >>> import numpy as np, fastnn
     >>> class SquaredError(fastnn.losses.Loss):
-    ...     def call(self, graph, y_true, y_pred):
-    ...         return graph.add("elementwise_loss", [y_pred, y_true], {"kind": "squared_error"})[0]
+    ...     def call(self, y_true, y_pred):
+    ...         return fastnn.ops.square(y_true - y_pred)
     >>> SquaredError(reduction="sum")(np.array([[1.0], [2.0]]), np.array([[1.5], [4.0]]))
     4.25
     """
@@ -66,6 +69,11 @@ class Loss:
             type(self).__name__, "reduction", "none" if reduction is None else reduction, REDUCTIONS
         )
         self.dtype = None if dtype is None else check_floating(type(self).__name__, dtype)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "call" in cls.__dict__:
+            cls.call = of_graph(cls.call)  # type: ignore[method-assign]
 
     @property
     def label(self) -> str:

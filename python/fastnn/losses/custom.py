@@ -7,7 +7,8 @@ from typing import Any
 
 from fastnn import _core, _registry
 from fastnn.losses.base import Loss
-from fastnn.tensor import Tensor, graph_tensor
+from fastnn.losses.tracing import traced
+from fastnn.tensor import Tensor
 
 
 class FunctionLoss(Loss):
@@ -24,11 +25,10 @@ class FunctionLoss(Loss):
 
     Examples
     --------
+    >>> from fastnn import ops
     >>> from fastnn.losses import FunctionLoss
-    >>> from fastnn.tensor import apply
     >>> def doubled(y_true, y_pred):
-    ...     error = apply("elementwise_loss", [y_pred, y_true], {"kind": "absolute_error"})
-    ...     return apply("add", [error, error])
+    ...     return 2 * ops.abs(y_true - y_pred)
     >>> FunctionLoss(doubled)([[1.0, 2.0]], [[2.0, 4.0]])
     3.0
     """
@@ -47,20 +47,7 @@ class FunctionLoss(Loss):
 
     def call(self, graph: _core.Graph, y_true: int, y_pred: int) -> int:
         """Add the function's nodes."""
-        # Imported here: layers are not needed for other losses.
-        from fastnn.layers.context import BuildContext
-
-        with BuildContext(graph) as context:
-            context.enter(self.name)
-            result: Any = self.function(
-                graph_tensor(graph, y_true, "y_true"), graph_tensor(graph, y_pred, "y_pred")
-            )
-        if not isinstance(result, Tensor) or result.graph is not graph or not graph.batched(result.id):
-            raise TypeError(
-                f"{self.label}: the function must return a symbolic tensor with a loss for each sample, "
-                f"got {result!r}"
-            )
-        return result.id
+        return traced(graph, self.label, self.function, y_true, y_pred)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments; the function, which must be registered, by its name."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
 from fastnn import _core
 
 
@@ -53,3 +58,66 @@ def logits_of(graph: _core.Graph, tensor: int, function: str) -> int | None:
         # Fused into its op: the same op once more without it. The planner leaves out whichever is not used.
         return graph.add(op, inputs, {**attributes, "activation": "linear"}, op)[0]
     return None
+
+
+def traced(
+    graph: _core.Graph, label: str, function: Callable[[Any, Any], Any], y_true: int, y_pred: int
+) -> int:
+    """Add the nodes of a function of two symbolic tensors.
+
+    Parameters
+    ----------
+    graph : Graph
+    label : str
+        Of the loss or metric, for messages.
+    function : callable
+        It returns a number for each sample, or each of its positions; a single one stands for all samples.
+    y_true, y_pred : int
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    TypeError
+        If the function returns no such tensor.
+    """
+    # Imported here: layers are not needed for other losses.
+    from fastnn.layers.context import BuildContext
+    from fastnn.ops._align import over_samples
+    from fastnn.tensor import Tensor, graph_tensor
+
+    with BuildContext(graph) as context:
+        context.enter(label)
+        predicted = graph_tensor(graph, y_pred, "y_pred")
+        result: Any = function(graph_tensor(graph, y_true, "y_true"), predicted)
+        if isinstance(result, Tensor) and result.graph is graph and result.shape == ():
+            result = over_samples(result, predicted)
+    if not isinstance(result, Tensor) or result.graph is not graph or not graph.batched(result.id):
+        raise TypeError(
+            f"{label}: the function must return a symbolic tensor with a loss for each sample, got {result!r}"
+        )
+    return result.id
+
+
+def of_graph(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a method ``(self, y_true, y_pred)`` of symbolic tensors one ``(self, graph, y_true, y_pred)``.
+
+    Parameters
+    ----------
+    method : callable
+        Others are returned as they are.
+
+    Returns
+    -------
+    callable
+    """
+    if len(inspect.signature(method).parameters) != 3:
+        return method
+
+    @functools.wraps(method)
+    def wrapper(self: Any, graph: _core.Graph, y_true: int, y_pred: int) -> int:
+        return traced(graph, self.label, functools.partial(method, self), y_true, y_pred)
+
+    return wrapper

@@ -14,6 +14,7 @@ from fastnn.config import check_floating
 from fastnn.losses.base import changed_arguments, config_of
 from fastnn.losses.labels import match_labels, match_weight
 from fastnn.losses.running import Evaluator, predictions, same_length
+from fastnn.losses.tracing import of_graph
 
 Array = npt.NDArray[Any]
 
@@ -192,7 +193,8 @@ class Metric:
 class MeanMetric(Metric):
     """Base of metrics that are the weighted mean of a number for each position.
 
-    Subclasses define `values`.
+    Subclasses define ``values(self, y_true, y_pred)`` of symbolic tensors, written with `fastnn.ops`, or
+    ``values(self, graph, y_true, y_pred)`` of a graph and its tensors' numbers.
 
     Parameters
     ----------
@@ -203,13 +205,18 @@ class MeanMetric(Metric):
     --------
     >>> import fastnn
     >>> class Overshoot(fastnn.metrics.MeanMetric):
-    ...     def values(self, graph, y_true, y_pred):
-    ...         return graph.add("greater", [y_pred, y_true])[0]
+    ...     def values(self, y_true, y_pred):
+    ...         return fastnn.ops.cast(y_pred > y_true, "float32")
     >>> Overshoot()([1.0, 1.0, 1.0, 1.0], [0.5, 1.5, 2.0, 3.0])
     0.75
     """
 
     label_kind = "values"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "values" in cls.__dict__:
+            cls.values = of_graph(cls.values)  # type: ignore[method-assign]
 
     def values(self, graph: _core.Graph, y_true: int, y_pred: int) -> int:
         """Add the nodes that compute a number for each position of each sample; return their tensor."""

@@ -42,7 +42,7 @@ def op(function: Function) -> Function:
                 f"graph ({without[0].name!r}), as Input makes them; a layer's `call` can use only what it is "
                 "given"
             )
-        return _record(name, args, kwargs)
+        return record(name, args, kwargs)
 
     return wrapper  # type: ignore[return-value]
 
@@ -65,7 +65,8 @@ def _uses_weights(args: Any, kwargs: Any) -> bool:
     return is_building() and any(isinstance(leaf, Weight) for leaf in _leaves((args, kwargs)))
 
 
-def _record(name: str, args: Any, kwargs: Any) -> Any:
+def record(name: str, args: Any, kwargs: Any) -> Any:
+    """Make a layer of a call on tensors without a graph."""
     from fastnn.layers.naming import unique_name
     from fastnn.layers.operation import Operation, describe
 
