@@ -89,3 +89,19 @@ def test_the_character_transformer_learns_and_writes(monkeypatch):
     written = example.write(model, characters, "the ", 20)
     assert written.startswith("the ")
     assert len(written) == 24
+
+
+@slow_here
+def test_the_heat_equation_is_solved():
+    _, error = load("heat_equation").solve(epochs=10)
+    assert error < 0.02
+
+
+@slow_here
+def test_two_models_train_against_each_other():
+    gan = load("gan")
+    images = np.random.default_rng(0).integers(0, 256, (512, 28, 28), dtype="uint8")
+    generator, _, history = gan.train(images, steps=30, report=0)
+    assert np.isfinite(history).all() and len(history) == 30
+    assert generator.forward(np.zeros((2, gan.NOISE), "float32")).shape == (2, 784)
+    assert history[-1][0] < history[0][0]  # noise is told from what is made
