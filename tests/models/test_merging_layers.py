@@ -57,12 +57,36 @@ def test_concatenate(axis):
     check(layers.Concatenate(axis, dtype="float64"), arrays, np.concatenate(arrays, axis))
 
 
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize(
+    ("shapes", "axes", "sums"),
+    [
+        ([(3, 5), (3, 5)], 1, "nk,nk->n"),
+        ([(3, 4, 5), (3, 2, 5)], 2, "nak,nbk->nab"),
+        ([(3, 5, 4), (3, 2, 5)], (1, -1), "nka,nbk->nab"),
+        ([(3, 5), (3, 2, 5)], (1, 2), "nk,nbk->nb"),
+        ([(3, 4, 5, 2), (3, 5, 6)], (2, 1), "nakc,nkb->nacb"),
+    ],
+)
+def test_dot(shapes, axes, sums, normalize):
+    arrays = [data(*shape) for shape in shapes]
+    given = axes if isinstance(axes, tuple) else (axes, axes)
+    scaled = [a / np.sqrt((a * a).sum(axis, keepdims=True)) for a, axis in zip(arrays, given)]
+    expected = np.einsum(sums, *(scaled if normalize else arrays))
+    expected = expected[:, None] if expected.ndim == 1 else expected
+    check(layers.Dot(axes, normalize, dtype="float64"), arrays, expected)
+
+
 @pytest.mark.parametrize(
     ("layer", "inputs", "match"),
     [
         (lambda: layers.Add(), data(3, 4), r"a list of 2 or more inputs, got one of shape \(None, 4\)"),
         (lambda: layers.Add(), [data(3, 4)], r"expected a list of 2 or more inputs, got 1"),
         (lambda: layers.Add(), [data(3, 4), data(3, 5)], r"that broadcast, got \(None, 4\), \(None, 5\)"),
+        (lambda: layers.Dot(0), [data(3, 4), data(3, 4)], r"axis 0 is not one of an input"),
+        (lambda: layers.Dot(2), [data(3, 4), data(3, 4)], r"axis 2 is not one of an input"),
+        (lambda: layers.Dot(1), [data(3, 4), data(3, 5)], r"the inputs have 4 and 5 entries along axes 1"),
+        (lambda: layers.Dot((1, 2, 3)), None, r"axes must be an integer or two"),
         (lambda: layers.Concatenate(0), None, r"axis 0 counts samples"),
         (lambda: layers.Concatenate(3), [data(3, 4), data(3, 4)], r"axis 3 is out of range for inputs of"),
         (lambda: layers.Concatenate(1), [data(3, 4, 2), data(3, 4, 3)], r"differ along axis 1 alone"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastnn.layers._arguments import integer
+from fastnn.layers._arguments import extents, integer
 from fastnn.layers.base import Layer
 from fastnn.layers.nest import batch_shape
 from fastnn.tensor import Tensor, apply
@@ -240,3 +240,85 @@ class Concatenate(_Merge):
         raise ValueError(
             f"{self.label}: inputs may differ along axis {axis} alone, got {', '.join(map(str, shapes))}"
         )
+
+
+class Dot(_Merge):
+    """Sums of products of two inputs along an axis of each; the other axes of both stay.
+
+    Parameters
+    ----------
+    axes : int or (int, int)
+        The axis of each input, or of both; not 0, the samples.
+    normalize : bool, default False
+        Scale both inputs to length 1 along these axes first: the result is the cosine of the angle.
+    **kwargs
+        ``name``, ``dtype``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import Dot
+    >>> Dot(axes=1)([np.array([[1.0, 2.0]]), np.array([[10.0, 20.0]])])
+    array([[50.]], dtype=float32)
+    """
+
+    _most = 2
+
+    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axes: Any = axes
+        if isinstance(axes, (list, tuple)):
+            self.axes = extents(self.label, "axes", axes, 2, -8)
+        else:
+            self.axes = integer(self.label, "axes", axes, -8)
+        self.normalize = bool(normalize)
+
+    def _places(self, shapes: list[Any]) -> list[int]:
+        """Return the axes, counted from 0, the samples."""
+        given = self.axes if isinstance(self.axes, tuple) else (self.axes, self.axes)
+        places = []
+        for axis, shape in zip(given, shapes, strict=True):
+            if not -len(shape) < axis < len(shape) or axis == 0:
+                raise ValueError(
+                    f"{self.label}: axis {axis} is not one of an input of shape {shape} (0 counts samples)"
+                )
+            places.append(axis % len(shape))
+        extent = [shape[place] for shape, place in zip(shapes, places, strict=True)]
+        if None not in extent and extent[0] != extent[1]:
+            raise ValueError(
+                f"{self.label}: the inputs have {extent[0]} and {extent[1]} entries along axes {self.axes} "
+                f"(shapes {shapes[0]} and {shapes[1]})"
+            )
+        return places
+
+    def _merge(self, inputs: list[Tensor]) -> Tensor:
+        places = self._places([t.shape for t in inputs])
+        matrices = []
+        for tensor, place in zip(inputs, places, strict=True):
+            if self.normalize:
+                tensor = _of_length_one(tensor, place)
+            rest = [i for i in range(tensor.ndim - 1) if i != place - 1]
+            turned = apply("transpose", [tensor], {"perm": (*rest, place - 1)})
+            matrices.append(apply("reshape", [turned], {"shape": (-1, tensor.shape[place])}))
+        product = apply("matmul", matrices, {"transpose_b": True})
+        shape = self.compute_output_shape([t.shape for t in inputs])
+        return apply("reshape", [product], {"shape": shape[1:]})
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the output's shape for a list of inputs'."""
+        shapes = self._shapes(batch_shape(self.label, input_shape))
+        places = self._places(shapes)
+        kept = [n for shape, place in zip(shapes, places, strict=True) for n in _without(shape, place)]
+        return (None, *(kept or [1]))
+
+
+def _without(shape: Any, place: int) -> tuple[Any, ...]:
+    return (*shape[1:place], *shape[place + 1 :])
+
+
+def _of_length_one(x: Tensor, place: int) -> Tensor:
+    """Divide by the length along an axis; lengths below 1e-6 count as that."""
+    shape = [1 if i == place else n for i, n in enumerate(x.shape)][1:]
+    squares = apply("sum_to", [apply("multiply", [x, x])], {"shape": shape})
+    least = apply("fill", [], {"value": 1e-12, "shape": [], "dtype": x.dtype})
+    return apply("divide", [x, apply("unary", [apply("maximum", [squares, least])], {"kind": "sqrt"})])

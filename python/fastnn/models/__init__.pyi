@@ -12,6 +12,7 @@ from .convolutional import vgg11 as vgg11
 from .ready import lenet5 as lenet5
 from .ready import mlp as mlp
 from .ready import perceptron as perceptron
+from .recommendation import neumf as neumf
 from .residual import resnet18 as resnet18
 from .residual import resnet20 as resnet20
 from .residual import resnet8 as resnet8
@@ -20,4 +21,5 @@ from .transformers import Transformer as Transformer
 from .transformers import TransformerLM as TransformerLM
 from .transformers import transformer as transformer
 from .transformers import transformer_lm as transformer_lm
+from .text import text_cnn as text_cnn
 from ..saving import load_model as load_model
