@@ -1,8 +1,8 @@
 """Neural matrix factorisation on MovieLens (latest small), beside popularity and plain matrix factorisation.
 
-Leave one out: of every user the last film is hidden, and ranked among 99 that the user never rated. HR@10 is the
-part of users whose film comes among the first ten, NDCG@10 counts how early. Recipes were chosen on the film
-before the last one.
+Leave one out: of every user the last film is hidden, and ranked among 99 that the user never rated. HR@10 is
+the part of users whose film comes among the first ten, NDCG@10 counts how early. Recipes were chosen on the
+film before the last one.
 
 Run: python examples/neumf_movielens.py [--data FOLDER] [--quick] [--validate]
 """
@@ -63,13 +63,18 @@ def ranking(scores: np.ndarray, first: int = 10) -> tuple[float, float]:
 
 def matrix_factorisation(users: int, items: int, factors: int) -> fastnn.Model:
     """Make the plain model: sigmoid of the product of two vectors and a bias of the item."""
-    user, item = fastnn.Input((1,), dtype="int32", name="user"), fastnn.Input((1,), dtype="int32", name="item")
+    user, item = (
+        fastnn.Input((1,), dtype="int32", name="user"),
+        fastnn.Input((1,), dtype="int32", name="item"),
+    )
     flat = layers.Flatten()
     vectors = [
         flat(layers.Embedding(n, factors, "random_normal")(x)) for n, x in ((users, user), (items, item))
     ]
     bias = flat(layers.Embedding(items, 1, "zeros")(item))
-    return fastnn.Model([user, item], layers.Activation("sigmoid")(layers.Add()([layers.Dot(1)(vectors), bias])))
+    return fastnn.Model(
+        [user, item], layers.Activation("sigmoid")(layers.Add()([layers.Dot(1)(vectors), bias]))
+    )
 
 
 def train(

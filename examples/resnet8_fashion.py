@@ -1,7 +1,7 @@
 """ResNet-8 on Fashion-MNIST with augmented images.
 
-The recipe (stochastic gradient descent with momentum, a rate that rises for an epoch and then falls along half
-a cosine, flips and shifts by up to two pixels) was chosen on the last 5,000 training images.
+The recipe (stochastic gradient descent with momentum, a rate that rises for an epoch and then falls along
+half a cosine, flips and shifts by up to two pixels) was chosen on the last 5,000 training images.
 
 Run: python examples/resnet8_fashion.py [--data FOLDER] [--quick] [--validate]
 """

@@ -65,6 +65,59 @@ def test_model_learns_and_is_saved(name, tmp_path):
     again.fit(x, y, batch_size=4, epochs=1, verbose=0)
 
 
+def learns(model, x, y, loss, folder, epochs=12):
+    model.compile("adam", loss)
+    history = model.fit(x, y, batch_size=4, epochs=epochs, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+    before = model.predict(x, verbose=0)
+    model.save(folder / "model.safetensors")
+    again = fastnn.models.load_model(folder / "model.safetensors")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), before)
+    return before
+
+
+def ids(count, *shape):
+    return RANDOM.integers(0, count, shape).astype("int32")
+
+
+@pytest.mark.parametrize(("classes", "windows", "rate"), [(3, (2, 3), 0.1), (1, (4,), 0)])
+def test_text_cnn(tmp_path, classes, windows, rate):
+    model = models.text_cnn(20, 9, classes, width=6, windows=windows, filters=5, dropout=rate)
+    loss = "binary_crossentropy" if classes == 1 else "sparse_categorical_crossentropy"
+    assert learns(model, ids(20, 12, 9), ids(max(classes, 2), 12, 1), loss, tmp_path).shape == (12, classes)
+
+
+def test_neumf(tmp_path):
+    model = models.neumf(7, 9, 3, (8, 4))
+    x = [ids(7, 12, 1), ids(9, 12, 1)]
+    assert learns(model, x, ids(2, 12, 1), "binary_crossentropy", tmp_path).shape == (12, 1)
+
+
+LOGITS = fastnn.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+@pytest.mark.parametrize(("layers", "rate"), [(1, 0.1), (2, 0)])
+def test_lstm_lm(tmp_path, layers, rate):
+    model = models.lstm_lm(11, 8, layers, 5, rate)
+    x = ids(11, 12, 7)
+    assert learns(model, x[:, :-1], x[:, 1:], LOGITS, tmp_path).shape == (12, 6, 11)
+    assert model.predict(x[:2, :3], verbose=0).shape == (2, 3, 11)
+
+
+def test_seq2seq(tmp_path):
+    model = models.seq2seq(11, 13, 8, 2, 5)
+    x = [ids(11, 12, 7), ids(13, 12, 5)]
+    assert learns(model, x, ids(13, 12, 5), LOGITS, tmp_path).shape == (12, 5, 13)
+
+
+def test_seq2seq_does_not_see_padding():
+    model = models.seq2seq(11, 13, 8)
+    source, target = 1 + ids(10, 3, 6), ids(13, 3, 5)
+    padded = np.concatenate([source, np.zeros((3, 4), "int32")], axis=1)
+    short, long = (model.predict([s, target], verbose=0) for s in (source, padded))
+    np.testing.assert_allclose(short, long, rtol=1e-4, atol=1e-6)
+
+
 def test_sizes_are_the_papers():
     assert models.mobilenet().count_params() == 4253864
     assert models.resnet18().count_params() == 11689512 + 2 * 4800  # moving statistics among them

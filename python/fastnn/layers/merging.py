@@ -13,6 +13,7 @@ from fastnn.tensor import Tensor, apply
 class _Merge(Layer):
     """Takes a list of inputs with one shape, or with shapes that broadcast."""
 
+    supports_masking = True
     _fewest = 2
     _most: int | None = None
 
@@ -40,6 +41,15 @@ class _Merge(Layer):
 
     def _merge(self, inputs: list[Tensor]) -> Tensor:
         raise NotImplementedError
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return what all inputs' masks let through; none if an input has none."""
+        if mask is None or any(m is None for m in mask):
+            return None
+        result = mask[0]
+        for other in mask[1:]:
+            result = apply("multiply", [result, other])
+        return result
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape for a list of inputs'."""
@@ -221,6 +231,14 @@ class Concatenate(_Merge):
             return inputs[0]
         return apply("concatenate", inputs, {"axis": self._axis(inputs[0].ndim) - 1})
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the masks one after the other if the steps are, else what all let through."""
+        if mask is None or any(m is None for m in mask):
+            return None
+        if self._axis(inputs[0].ndim) == 1:
+            return apply("concatenate", list(mask), {"axis": 0})
+        return super().compute_mask(inputs, mask)
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape for a list of inputs'."""
         shapes = self._shapes(batch_shape(self.label, input_shape))
@@ -262,6 +280,7 @@ class Dot(_Merge):
     array([[50.]], dtype=float32)
     """
 
+    supports_masking = False
     _most = 2
 
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:

@@ -38,6 +38,8 @@ class Projection(Layer):
     (2, 5, 4, 8)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         units: Any,

@@ -13,6 +13,9 @@ from .ready import lenet5 as lenet5
 from .ready import mlp as mlp
 from .ready import perceptron as perceptron
 from .recommendation import neumf as neumf
+from .recurrent import lstm_lm as lstm_lm
+from .recurrent import seq2seq as seq2seq
+from .recurrent import Seq2Seq as Seq2Seq
 from .residual import resnet18 as resnet18
 from .residual import resnet20 as resnet20
 from .residual import resnet8 as resnet8

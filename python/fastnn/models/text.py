@@ -67,7 +67,9 @@ def text_cnn(
     rate = number("text_cnn", "dropout", dropout, 0.0, 1.0, below=True)
     units = positive("text_cnn", "classes", classes)
     if not sizes or max(sizes) > steps:
-        raise ValueError(f"text_cnn: windows must hold one or more sizes of at most length {steps}, got {sizes}")
+        raise ValueError(
+            f"text_cnn: windows must hold one or more sizes of at most length {steps}, got {sizes}"
+        )
     inputs = Input((steps,), dtype="int32", name="words")
     table = Embedding(
         positive("text_cnn", "vocabulary", vocabulary), positive("text_cnn", "width", width), name="vectors"
@@ -75,9 +77,9 @@ def text_cnn(
     vectors = table(inputs)
     found = [
         GlobalMaxPooling1D(name=f"largest_{size}")(
-            Conv1D(
-                positive("text_cnn", "filters", filters), size, activation="relu", name=f"window_{size}"
-            )(vectors)
+            Conv1D(positive("text_cnn", "filters", filters), size, activation="relu", name=f"window_{size}")(
+                vectors
+            )
         )
         for size in sizes
     ]
