@@ -105,3 +105,17 @@ def test_two_models_train_against_each_other():
     assert np.isfinite(history).all() and len(history) == 30
     assert generator.forward(np.zeros((2, gan.NOISE), "float32")).shape == (2, 784)
     assert history[-1][0] < history[0][0]  # noise is told from what is made
+
+
+def test_the_residual_network_example_runs(data_folder, capsys):
+    accuracy = load("resnet8_fashion").main(["--data", str(data_folder("fashion_mnist")), "--quick"])
+    assert 0 < accuracy < 1
+    assert "test accuracy" in capsys.readouterr().out
+
+
+def test_the_recommendation_example_runs(data_folder, capsys):
+    folder = str(data_folder("movielens_latest_small"))
+    results = load("neumf_movielens").main(["--data", folder, "--quick"])
+    assert list(results) == ["popularity", "matrix factorisation", "NeuMF"]
+    assert all(0.3 < gain < hit_rate < 1 for hit_rate, gain in results.values())
+    assert "HR@10" in capsys.readouterr().out
