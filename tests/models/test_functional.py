@@ -500,3 +500,38 @@ def test_prediction_from_many_threads():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+@pytest.mark.parametrize("change", ["shape", "number"])
+def test_a_call_that_changes_its_mind(change):
+    class Fickle(layers.Layer):
+        calls = 0
+
+        def call(self, inputs):
+            self.calls += 1
+            if self.calls == 1:
+                return inputs
+            return [inputs, inputs] if change == "number" else apply("reshape", [inputs], {"shape": [2, 2]})
+
+    x = fastnn.Input((4,))
+    model = fastnn.Model(x, layers.Dense(2)(Fickle(name="f")(x)))
+    with pytest.raises(ValueError, match=r"Fickle 'f': returned .* but \(None, 4\) when it was called first"):
+        model.predict(A, verbose=0)
+
+
+def test_arguments_of_keras_without_effect():
+    model = two_by_two()
+    model.compile(
+        fastnn.optimizers.Adam(0.01, loss_scale_factor=1024.0),
+        ["sparse_categorical_crossentropy", "mse"],
+        run_eagerly=False,
+        steps_per_execution=8,
+        jit_compile=True,
+        auto_scale_loss=False,
+    )
+    plain = compiled()
+    for each in (model, plain):
+        each.fit([A, B], [CLASS, VALUE], epochs=2, shuffle=False, verbose=0)
+    assert same(model, plain)
+    with pytest.raises(ValueError, match="loss_scale_factor"):
+        fastnn.optimizers.SGD(loss_scale_factor=-1.0)

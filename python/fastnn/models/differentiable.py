@@ -14,7 +14,7 @@ from fastnn.tensor import graph_input
 
 Array = npt.NDArray[Any]
 
-_KEPT = 4
+_KEPT = 16
 
 
 class Differentiable:

@@ -181,8 +181,15 @@ class Network:
             made = node.layer._call_in_graph(
                 map_leaves(value, node.inputs), node.training, map_leaves(value, node.arguments)
             )
-            for declared, tensor in zip(leaves(node.outputs), leaves(made), strict=True):
-                values[id(declared)] = tensor
+            found, wanted = list(leaves(made)), list(leaves(node.outputs))
+            if len(found) != len(wanted) or not all(
+                fits(tensor.shape, declared.shape) for tensor, declared in zip(found, wanted, strict=True)
+            ):
+                raise ValueError(
+                    f"{node.layer.label}: returned {_shapes(found)}, but {_shapes(wanted)} when it was "
+                    "called first: a layer's call must return as many tensors, and the same shapes, each time"
+                )
+            values.update((id(declared), tensor) for declared, tensor in zip(wanted, found, strict=True))
         return map_leaves(value, self.outputs), [values[id(loss)] for loss in self.losses]
 
     def output_shapes(self) -> dict[int, Any]:
@@ -280,6 +287,10 @@ def fits(shape: tuple[Any, ...], declared: tuple[Any, ...]) -> bool:
     return len(shape) == len(declared) and all(
         wanted is None or found == wanted for found, wanted in zip(shape, declared, strict=True)
     )
+
+
+def _shapes(tensors: list[Tensor]) -> str:
+    return " and ".join(str(tensor.shape) for tensor in tensors)
 
 
 def _tensors(label: str, what: str, value: Any) -> list[Tensor]:
