@@ -3,8 +3,6 @@
 Four blocks of width 128 see 64 characters; the last tenth of the text is kept for validation. Each epoch cuts
 the text into windows of 64 characters anew, from another beginning.
 
-RESULT
-
 Run: FASTNN_DATA=folder python examples/char_transformer.py [--epochs 60] [--text folder]
 where the folder has tiny_shakespeare/input.txt; without it the text is downloaded.
 """

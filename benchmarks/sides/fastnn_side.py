@@ -28,7 +28,7 @@ def _resnet8() -> Any:
 
 def _transformer() -> Any:
     return fastnn.models.transformer_lm(
-        vocabulary_size=65, context=64, width=128, num_layers=4, num_heads=4, dropout=0.0
+        vocabulary_size=65, sequence_length=64, num_layers=4, model_dim=128, num_heads=4
     )
 
 
