@@ -1,8 +1,8 @@
 """From a cold start to a printed test accuracy: LeNet-5 on MNIST by a fixed recipe.
 
-The recipe (network, epochs, batch size, schedule) was chosen on the last 6,000 training images with `--choose`.
-A run starts a new process, loads the data, trains on all 60,000 training images, reads the test images once and
-prints the accuracy; its time is that of the whole process.
+The recipe (network, epochs, batch size, schedule) was chosen on the last 6,000 training images with
+`--choose`. A run starts a new process, loads the data, trains on all 60,000 training images, reads the test
+images once and prints the accuracy; its time is that of the whole process.
 
     python benchmarks/recipe.py --seeds 10 --json benchmarks/results/recipe.json
     python benchmarks/recipe.py --seeds 3 --only torch --python torch=/path/to/python

@@ -127,8 +127,8 @@ struct Kernel {
   /// Per-sample ops: the whole kernel serves batches, too, with all threads at one op (rows layout). The
   /// planner takes it where the unbatched operands are too large to be read anew for every tile.
   bool team = false;
-  uint32_t rows_inputs = 0;     ///< bit i: the lanes kernel wants input i in rows
-  uint32_t rows_outputs = 0;    ///< bit i: the lanes kernel writes output i in rows
+  uint32_t rows_inputs = 0;   ///< bit i: the lanes kernel wants input i in rows
+  uint32_t rows_outputs = 0;  ///< bit i: the lanes kernel writes output i in rows
   uint32_t whole_rows_inputs =
       0;  ///< bit i: the whole kernel wants input i in rows (other inputs: any layout)
   bool lane_accumulators =

@@ -4,8 +4,9 @@
 //
 // where start is 0, a bias over n, or (accumulate) C itself, and finish an optional function of the finished
 // vectors (an activation). A is read element by element with any strides, so that it may be transposed or lie
-// in the batch-lane layout; rows of C are contiguous over n, those of B too, or its columns are over k. Two levels of k serve convolutions (kernel
-// rows, then columns and channels) and sums over samples in lanes (groups, then lanes).
+// in the batch-lane layout; rows of C are contiguous over n, those of B too, or its columns are over k. Two
+// levels of k serve convolutions (kernel rows, then columns and channels) and sums over samples in lanes
+// (groups, then lanes).
 //
 // Every element of C is one chain of fma(a, b, sum) in the order of o and k, whatever the tiles, blocks and
 // packing; so its bits depend on its own operands only: not on how rows or columns are shared among threads,
@@ -28,7 +29,7 @@ struct Gemm {
   const T* b = nullptr;  // B(o, k, n) = b[o * b_outer + k * b_row + n * b_col]
   std::int64_t b_row = 0, b_outer = 0;
   std::int64_t b_col = 1;  // else b_row must be 1 (B is transposed), and scratch must be given
-  T* c = nullptr;  // C[m, n] = c[m * c_row + n]
+  T* c = nullptr;          // C[m, n] = c[m * c_row + n]
   std::int64_t c_row = 0;
   const T* bias = nullptr;  // n values
   bool accumulate = false;  // start from C; bias must be null
