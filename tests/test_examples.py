@@ -119,3 +119,13 @@ def test_the_recommendation_example_runs(data_folder, capsys):
     assert list(results) == ["popularity", "matrix factorisation", "NeuMF"]
     assert all(0.3 < gain < hit_rate < 1 for hit_rate, gain in results.values())
     assert "HR@10" in capsys.readouterr().out
+
+
+def test_the_sentiment_example_runs(data_folder):
+    accuracy = load("imdb_text_cnn").main(["--data", str(data_folder("imdb")), "--quick"])
+    assert 0.4 < accuracy < 1
+
+
+def test_the_spoken_digits_example_runs(data_folder):
+    accuracy = load("spoken_digits").main(["--data", str(data_folder("fsdd")), "--quick"])
+    assert 0 < accuracy < 1

@@ -305,3 +305,39 @@ def test_statistics_of_bytes_need_no_copy_as_floats():
 def test_all_names():
     for name in utils.__all__:
         assert getattr(utils, name).__doc__
+
+
+class TestPadSequences:
+    def test_padding_and_cutting(self):
+        rows = [[1, 2, 3], [4], []]
+        pad = utils.pad_sequences
+        assert pad(rows).tolist() == [[1, 2, 3], [0, 0, 4], [0, 0, 0]]
+        assert pad(rows, 2).tolist() == [[2, 3], [0, 4], [0, 0]]
+        assert pad(rows, 2, truncating="post").tolist() == [[1, 2], [0, 4], [0, 0]]
+        assert pad(rows, 4, "float32", "post", value=-1).tolist() == [
+            [1, 2, 3, -1],
+            [4, -1, -1, -1],
+            [-1] * 4,
+        ]
+        assert pad(rows).dtype == np.int32
+        assert pad([]).shape == (0, 0)
+
+    def test_steps_may_have_features(self):
+        rows = [np.ones((2, 3)), np.ones((1, 3))]
+        assert utils.pad_sequences(rows, dtype="float32")[1].tolist() == [[0, 0, 0], [1, 1, 1]]
+
+    @pytest.mark.parametrize(
+        ("options", "match"),
+        [
+            ({"padding": "left"}, "padding must be 'pre' or 'post', got 'left'"),
+            ({"truncating": "end"}, "truncating must be 'pre' or 'post'"),
+            ({"maxlen": 0}, "maxlen must be at least 1"),
+        ],
+    )
+    def test_refuses(self, options, match):
+        with pytest.raises(ValueError, match=match):
+            utils.pad_sequences([[1]], **options)
+        with pytest.raises(TypeError, match="maxlen must be an integer"):
+            utils.pad_sequences([[1]], 2.5)
+        with pytest.raises(ValueError, match="in sequence 1"):
+            utils.pad_sequences([[1], [[1, 2]]])

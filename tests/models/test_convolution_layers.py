@@ -7,6 +7,7 @@ import pytest
 from models import layer_reference as ref
 from models.test_layers import check, data, names, randomise
 
+import fastnn
 from fastnn import layers
 
 
@@ -253,6 +254,16 @@ def test_global_pooling(rank, keepdims):
     for name, function in (("Max", np.max), ("Average", np.mean)):
         layer = getattr(layers, f"Global{name}Pooling{rank}D")(keepdims=keepdims, dtype="float64")
         check(layer, x, function(x, axes, keepdims=keepdims))
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_masked_steps_do_not_count_in_the_mean(keepdims):
+    x = data(4, 5, 3)
+    x[0, 3:] = x[1, 1:3] = x[2] = 0  # the third sample is padding alone
+    model = fastnn.Sequential([layers.Masking(), layers.GlobalAveragePooling1D(keepdims=keepdims)])
+    seen = (x != 0).any(axis=2, keepdims=True)
+    expected = (x * seen).sum(1, keepdims=True) / np.maximum(seen.sum(1, keepdims=True), 1)
+    np.testing.assert_allclose(model(x), expected if keepdims else expected[:, 0], rtol=1e-5)
 
 
 def repeated(x, size):

@@ -7,6 +7,7 @@ from typing import Any
 from fastnn.layers._arguments import channels_last, choice, extents, spatial_extent
 from fastnn.layers.base import Layer
 from fastnn.layers.convolution import channels_spec, lift, lower
+from fastnn.layers.masking import check_mask
 from fastnn.layers.nest import batch_shape
 from fastnn.tensor import Tensor, apply
 
@@ -235,7 +236,7 @@ class GlobalMaxPooling1D(_GlobalPooling):
 
 
 class GlobalAveragePooling1D(_GlobalPooling):
-    """The mean of every channel over all steps.
+    """The mean of every channel over all steps; of an input with a mask, over those that are not padding.
 
     Parameters
     ----------
@@ -254,6 +255,19 @@ class GlobalAveragePooling1D(_GlobalPooling):
     """
 
     _op = "average_pool2d"
+
+    def call(self, inputs: Tensor, mask: Any = None) -> Any:
+        """Compute the outputs."""
+        if mask is None:
+            return super().call(inputs)
+        steps, channels = inputs.shape[1], inputs.shape[2]
+        weights = apply("reshape", [check_mask(self.label, mask, inputs, self.dtype)], {"shape": (steps, 1)})
+        kept = apply("multiply", [inputs, weights])
+        total = apply("sum_to", [kept], {"shape": (1, channels)})
+        one = apply("fill", [], {"value": 1.0, "shape": [], "dtype": self.dtype})
+        count = apply("maximum", [apply("sum_to", [weights], {"shape": (1, 1)}), one])
+        out = apply("divide", [total, count])
+        return out if self.keepdims else apply("reshape", [out], {"shape": (channels,)})
 
 
 class GlobalMaxPooling3D(_GlobalPooling):

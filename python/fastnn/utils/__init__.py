@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._labels import to_categorical
 from ._scaling import MinMaxScaler, StandardScaler, normalize
 from ._seeding import set_random_seed
+from ._sequences import pad_sequences
 from ._splitting import train_val_test_indices, train_val_test_split
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = [
     "MinMaxScaler",
     "StandardScaler",
     "normalize",
+    "pad_sequences",
     "plot_model",
     "set_random_seed",
     "to_categorical",
