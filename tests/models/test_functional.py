@@ -535,3 +535,17 @@ def test_arguments_of_keras_without_effect():
     assert same(model, plain)
     with pytest.raises(ValueError, match="loss_scale_factor"):
         fastnn.optimizers.SGD(loss_scale_factor=-1.0)
+
+
+def test_freezing_and_thawing_keeps_one_count_of_steps():
+    model = compiled()
+    for trainable in (True, False, True, True):
+        model.get_layer("left").trainable = trainable
+        model.train_on_batch([A, B], [CLASS, VALUE])
+    assert model.optimizer.iterations == 4
+    state = model.optimizer.get_state()
+    assert int(state["steps"]) == 4
+    before = {k: v.copy() for k, v in state.items()}
+    model.train_on_batch([A, B], [CLASS, VALUE])
+    after = model.optimizer.get_state()
+    assert not np.array_equal(before["left/kernel/momentum"], after["left/kernel/momentum"])

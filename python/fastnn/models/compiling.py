@@ -156,6 +156,8 @@ class Compilable(Resumable):
         trainable = tuple(weight.trainable for weight in self._all_weights()) if training else ()
         key = (training, self.structure_version, self._shapes_key(data.x), data.key(), trainable)
         found = self._loops.pop(key, None)
+        if found is not None and training and found.optimizer is not self.optimizer._core:
+            found = None  # other weights were trained meanwhile, by an optimizer of their own
         if found is None:
             found = Loop(self, data, training)  # type: ignore[arg-type]
         self._loops[key] = found  # most recently used last
