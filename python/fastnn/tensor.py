@@ -82,6 +82,16 @@ class Tensor:
         """Number of dimensions, that of the batch included."""
         return len(self.shape)
 
+    def like(self, shape: Shape | None = None, dtype: str | None = None, name: str | None = None) -> Tensor:
+        """Make an input that declares the same, but for what is given: a tensor without a graph."""
+        made = Tensor(
+            self.shape if shape is None else shape,
+            self.dtype if dtype is None else dtype,
+            self.name if name is None else name,
+        )
+        made.batch_size = self.batch_size
+        return made
+
     def __repr__(self) -> str:
         return f"<Tensor {self.name!r} shape={self.shape} dtype={self.dtype}>"
 

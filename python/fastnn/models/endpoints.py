@@ -160,7 +160,7 @@ class Endpoints(Layer):
         outputs = super()._declare(inputs, training, extra)
         if self._input is None and not extra:
             dtypes = iter(self._input_dtypes(inputs))
-            self._input = map_leaves(lambda t: Tensor(t.shape, next(dtypes) or t.dtype, t.name), inputs)
+            self._input = map_leaves(lambda t: t.like(dtype=next(dtypes)), inputs)
             self._output = map_leaves(lambda t: Tensor(t.shape, t.dtype, self.name), outputs)
         return outputs
 
@@ -243,7 +243,9 @@ class Endpoints(Layer):
         def like(tensor: Tensor) -> Tensor:
             array = next(rest)
             kind = tensor.dtype if self._fixed_inputs else self._dtype_for(array)
-            return Tensor((None, *array.shape[1:]), kind, tensor.name, origin=tensor.origin)
+            made = tensor.like((None, *array.shape[1:]), kind)
+            made.origin = tensor.origin
+            return made
 
         return map_leaves(like, self._input)
 

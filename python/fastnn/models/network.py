@@ -119,7 +119,7 @@ class Network:
         found: list[Layer] = []
         for tensor in self.flat_inputs:
             layer: Layer = InputLayer(
-                tensor.shape[1:], dtype=tensor.dtype, name=tensor.name.replace("/", "_")
+                tensor.shape[1:], tensor.batch_size, tensor.dtype, name=tensor.name.replace("/", "_")
             )
             node = Node(layer, tensor, {})
             node.outputs = tensor
