@@ -188,7 +188,7 @@ def load_model(filepath: Path, custom_objects: Mapping[str, Any] | None = None, 
                 inputs = file.text("build")
                 if isinstance(model, Model) and inputs is not None and not model.built:
                     model.build_from_config(inputs)
-        except (TypeError, ValueError, KeyError, AttributeError, RecursionError, OverflowError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, RuntimeError, OverflowError) as error:
             raise ValueError(
                 f"cannot load {file.path!r}: {str(error) or 'its configuration is damaged'}"
             ) from error

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 import safetensors.numpy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import fastnn
 from fastnn import _container, layers, saving
@@ -413,3 +415,47 @@ def test_merging_functions(name):
     made = fastnn.Model([x, y], getattr(layers, name)([x, y])).predict([A, B], verbose=0)
     found = getattr(layers, name.title())()([A, B])
     np.testing.assert_array_equal(made, found)
+
+
+# ---- Configurations changed at random --------------------------------------------------------------------
+
+
+def places(value, path=()):
+    """All paths into a nested value."""
+    yield path
+    children = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, inner in children:
+        yield from places(inner, (*path, key))
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_random_changes_are_refused_or_harmless(tmp_path, data):
+    source = tmp_path / "m.safetensors"
+    if not source.exists():
+        model = functional()
+        compile_it(model)
+        model.save(source)
+
+    def change(config):
+        path = data.draw(st.sampled_from([p for p in places(config) if p]))
+        holder = config
+        for key in path[:-1]:
+            holder = holder[key]
+        new = st.sampled_from([None, -1, 10**12, 0.5, "x", [], {}, True, ["input", 0], {"tensor": [0, 0]}])
+        holder[path[-1]] = data.draw(new)
+
+    rewritten(source, tmp_path / "changed.safetensors", change)
+    try:
+        loaded = saving.load_model(tmp_path / "changed.safetensors")
+    except ValueError as error:
+        assert "cannot load" in str(error)
+    else:
+        assert isinstance(loaded, fastnn.Model)
