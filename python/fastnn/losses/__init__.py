@@ -58,10 +58,12 @@ from fastnn.losses.regression import (
     MeanSquaredLogarithmicError,
     Poisson,
 )
+from fastnn.losses.sequences import CTC
 
 __all__ = [
     "Loss",
     "FunctionLoss",
+    "CTC",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
@@ -119,6 +121,7 @@ _CLASSES: tuple[type[Any], ...] = (
     Poisson,
     SparseCategoricalCrossentropy,
     SquaredHinge,
+    CTC,
 )
 _SHORT: dict[str, type[Any]] = {
     "mse": MeanSquaredError,
