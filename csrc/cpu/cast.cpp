@@ -34,8 +34,10 @@ void cast_from(const From* x, const View& out, int64_t count) {
       return to(out.as<double>());
     case DType::i32:
       return to(out.as<int32_t>());
-    default:
-      for (int64_t i = 0; i < count; ++i) out.as<uint8_t>()[i] = x[i] != From(0);
+    default: {
+      uint8_t* y = out.as<uint8_t>();
+      for (int64_t i = 0; i < count; ++i) y[i] = x[i] != From(0);
+    }
   }
 }
 

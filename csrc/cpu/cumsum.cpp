@@ -15,6 +15,10 @@ struct Cumsum {
     for (int64_t o = 0; o < groups * c.axis.outer; ++o) {
       const T* x = call.in[0].as<T>() + o * block;
       T* y = call.out[0].as<T>() + o * block;
+      if (run == 1) {
+        row(c, x, y);
+        continue;
+      }
       for (int64_t i = 0; i < c.axis.extent; ++i) {
         const int64_t at = (c.reverse ? c.axis.extent - 1 - i : i) * run;
         const int64_t last = c.reverse ? at + run : at - run;  // where the sum so far is
@@ -24,6 +28,16 @@ struct Cumsum {
           y[at + j] = before + term;
         }
       }
+    }
+  }
+  // Where nothing lies behind the axis, the sum stays in a register.
+  static void row(const ops::CumsumConfig& c, const T* x, T* y) {
+    T sum = 0;
+    for (int64_t i = 0; i < c.axis.extent; ++i) {
+      const int64_t at = c.reverse ? c.axis.extent - 1 - i : i;
+      const T before = sum;
+      sum = before + x[at];
+      y[at] = c.exclusive ? before : sum;
     }
   }
   static void run(const KernelCall& call) { groups(call, call.groups(L)); }

@@ -37,7 +37,11 @@ void take_samples(const KernelCall& call) {
     for (int64_t o = 0; o < c.outer; ++o, x += c.extent * c.inner) {
       for (int64_t i = 0; i < c.count; ++i, out += c.inner) {
         const int64_t place = place_of(call, ids[i], c.extent, s);
-        std::memcpy(out, x + place * c.inner, static_cast<size_t>(c.inner) * sizeof(T));
+        if (c.inner == 1) {
+          *out = x[place];
+        } else {
+          std::memcpy(out, x + place * c.inner, static_cast<size_t>(c.inner) * sizeof(T));
+        }
       }
     }
   }

@@ -1,7 +1,10 @@
 // Masks are bytes, 0 or 1, one for each element of the floats beside them in either layout.
 #include "ops/where.h"
 
+#include <type_traits>
+
 #include "cpu/kernels.h"
+#include "cpu/masks.h"
 
 namespace fastnn::cpu {
 
@@ -9,63 +12,86 @@ namespace {
 
 using Config = ops::ChoiceConfig;
 
-// Operand i of one element: in lanes a vector if batched, else one number for all lanes.
-template <class T, int L>
-struct Operand {
-  const T* data = nullptr;
-  int64_t unit = 0;  // elements that a stride of one stands for
-  bool spread = false;
+// One operand along a row, the run of the nest's last dim (and its lanes): contiguous, the same everywhere,
+// or neither.
+template <class T>
+struct Run {
+  const T* data;
+  int64_t step;  // in elements, from one of the dim to the next
+  bool spread;   // one number for all lanes
+  bool fixed;    // the same everywhere
+  bool plain;    // contiguous, or the same everywhere
 
-  FASTNN_INLINE T at(int64_t offset, int lane) const { return data[offset * unit + (spread ? 0 : lane)]; }
+  template <class V>
+  FASTNN_INLINE auto get(int64_t i) const {
+    if constexpr (std::is_same_v<T, uint8_t>) {
+      return fixed ? same_mask<V>(*data != 0) : load_mask<V>(data + i);
+    } else {
+      return fixed ? broadcast<V>(*data) : load<V>(data + i);
+    }
+  }
+  FASTNN_INLINE T at(int64_t i) const { return data[fixed ? 0 : i]; }
+  FASTNN_INLINE T at(int64_t element, int lane) const { return data[element * step + (spread ? 0 : lane)]; }
 };
 
 template <class T, int L>
-Operand<T, L> operand(const View& view, int64_t group) {
-  Operand<T, L> made;
-  made.unit = view.batched ? L : 1;
-  made.spread = !view.batched;
-  made.data = view.as<T>() + (view.batched ? group * view.size * L : 0);
-  return made;
+Run<T> run_of(const View& view, int64_t group, int64_t offset, int64_t stride) {
+  const int64_t unit = view.batched ? L : 1;
+  Run<T> run;
+  run.data = view.as<T>() + (view.batched ? group * view.size * L : 0) + offset * unit;
+  run.step = stride * unit;
+  run.spread = !view.batched;
+  run.fixed = stride == 0 && (L == 1 || !view.batched);
+  run.plain = run.fixed || (stride == 1 && (L == 1 || view.batched));
+  return run;
 }
 
-// out[e][lane] = f(element, lane) where the element is given by one offset for each operand.
-template <int N, int L, class Out, class F>
-void for_elements(const Config& c, Out* out, F f) {
+// Calls body(offsets of the operands) for every row.
+template <class Body>
+void for_rows(const Config& c, Body body) {
   int64_t index[ops::kMostBroadcastDims] = {};
   int64_t offset[3] = {0, 0, 0};
-  const int32_t last = c.rank - 1;
   while (true) {
-    for (int64_t e = 0; e < c.dims[last]; ++e, out += L) {
-      int64_t at[3];
-      for (int i = 0; i < N; ++i) at[i] = offset[i] + e * c.strides[i][last];
-      for (int lane = 0; lane < L; ++lane) out[lane] = f(at, lane);
-    }
-    int32_t d = last - 1;
+    body(offset);
+    int32_t d = c.rank - 2;
     for (; d >= 0; --d) {
-      for (int i = 0; i < N; ++i) offset[i] += c.strides[i][d];
+      for (int i = 0; i < 3; ++i) offset[i] += c.strides[i][d];
       if (++index[d] < c.dims[d]) break;
-      for (int i = 0; i < N; ++i) offset[i] -= c.strides[i][d] * c.dims[d];
+      for (int i = 0; i < 3; ++i) offset[i] -= c.strides[i][d] * c.dims[d];
       index[d] = 0;
     }
     if (d < 0) return;
   }
 }
 
+// f(a, b) is a mask of vectors and a bool of numbers.
 template <class T, int L, class F>
 void compare_with(const KernelCall& call, int64_t groups, F f) {
   const auto& c = call.configuration<Config>();
-  const View& out = call.out[0];
-  auto* y = out.as<uint8_t>();
+  using V = Vec<T, vector_lanes<T>>;
+  const int32_t last = c.rank - 1;
+  const int64_t count = c.flat ? groups * call.out[0].size : c.dims[last];
+  auto* y = call.out[0].as<uint8_t>();
+  const auto row = [&](Run<T> a, Run<T> b) {
+    if (a.plain && b.plain) {
+      int64_t i = 0;
+      for (; i + lanes<V> <= count * L; i += lanes<V>)
+        store_mask<V>(y + i, f(a.template get<V>(i), b.template get<V>(i)));
+      for (; i < count * L; ++i) y[i] = f(a.at(i), b.at(i));
+    } else {
+      for (int64_t e = 0; e < count; ++e) {
+        for (int lane = 0; lane < L; ++lane) y[e * L + lane] = f(a.at(e, lane), b.at(e, lane));
+      }
+    }
+    y += count * L;
+  };
   if (c.flat) {
-    const T* a = call.in[0].as<T>();
-    const T* b = call.in[1].as<T>();
-    for (int64_t i = 0; i < groups * out.size * L; ++i) y[i] = f(a[i], b[i]);
-    return;
+    return row({call.in[0].as<T>(), L, false, false, true}, {call.in[1].as<T>(), L, false, false, true});
   }
   for (int64_t g = 0; g < groups; ++g) {
-    const auto a = operand<T, L>(call.in[0], g), b = operand<T, L>(call.in[1], g);
-    for_elements<2, L>(c, y + g * out.size * L, [&](const int64_t* at, int lane) {
-      return static_cast<uint8_t>(f(a.at(at[0], lane), b.at(at[1], lane)));
+    for_rows(c, [&](const int64_t* at) {
+      row(run_of<T, L>(call.in[0], g, at[0], c.strides[0][last]),
+          run_of<T, L>(call.in[1], g, at[1], c.strides[1][last]));
     });
   }
 }
@@ -75,17 +101,17 @@ void compare_as(const KernelCall& call, int64_t groups) {
   using Kind = ops::CompareKind;
   switch (static_cast<Kind>(call.configuration<Config>().kind)) {
     case Kind::equal:
-      return compare_with<T, L>(call, groups, [](T a, T b) { return a == b; });
+      return compare_with<T, L>(call, groups, [](auto a, auto b) { return equal(a, b); });
     case Kind::not_equal:
-      return compare_with<T, L>(call, groups, [](T a, T b) { return a != b; });
+      return compare_with<T, L>(call, groups, [](auto a, auto b) { return not_equal(a, b); });
     case Kind::less:
-      return compare_with<T, L>(call, groups, [](T a, T b) { return a < b; });
+      return compare_with<T, L>(call, groups, [](auto a, auto b) { return less(a, b); });
     case Kind::less_equal:
-      return compare_with<T, L>(call, groups, [](T a, T b) { return a <= b; });
+      return compare_with<T, L>(call, groups, [](auto a, auto b) { return less_equal(a, b); });
     case Kind::greater:
-      return compare_with<T, L>(call, groups, [](T a, T b) { return a > b; });
+      return compare_with<T, L>(call, groups, [](auto a, auto b) { return greater(a, b); });
     default:
-      return compare_with<T, L>(call, groups, [](T a, T b) { return a >= b; });
+      return compare_with<T, L>(call, groups, [](auto a, auto b) { return greater_equal(a, b); });
   }
 }
 
@@ -97,6 +123,27 @@ struct Compare {
   }
 };
 
+template <int L, class F>
+void logical_with(const KernelCall& call, int64_t groups, F f) {
+  const auto& c = call.configuration<Config>();
+  auto* y = call.out[0].as<uint8_t>();
+  if (c.flat) {
+    const auto *a = call.in[0].as<uint8_t>(), *b = call.in[1].as<uint8_t>();
+    for (int64_t i = 0; i < groups * call.out[0].size * L; ++i) y[i] = f(a[i], b[i]);
+    return;
+  }
+  const int32_t last = c.rank - 1;
+  for (int64_t g = 0; g < groups; ++g) {
+    for_rows(c, [&](const int64_t* at) {
+      const auto a = run_of<uint8_t, L>(call.in[0], g, at[0], c.strides[0][last]);
+      const auto b = run_of<uint8_t, L>(call.in[1], g, at[1], c.strides[1][last]);
+      for (int64_t e = 0; e < c.dims[last]; ++e) {
+        for (int lane = 0; lane < L; ++lane) *y++ = f(a.at(e, lane), b.at(e, lane));
+      }
+    });
+  }
+}
+
 template <class T, int L>
 struct Logical {
   static void groups(const KernelCall& call, int64_t groups) {
@@ -107,11 +154,11 @@ struct Logical {
       auto* y = call.out[0].as<uint8_t>();
       for (int64_t i = 0; i < groups * call.out[0].size * L; ++i) y[i] = a[i] == 0;
     } else if (kind == Kind::both) {
-      compare_with<uint8_t, L>(call, groups, [](uint8_t a, uint8_t b) { return (a & b) != 0; });
+      logical_with<L>(call, groups, [](uint8_t a, uint8_t b) { return static_cast<uint8_t>(a & b); });
     } else if (kind == Kind::either) {
-      compare_with<uint8_t, L>(call, groups, [](uint8_t a, uint8_t b) { return (a | b) != 0; });
+      logical_with<L>(call, groups, [](uint8_t a, uint8_t b) { return static_cast<uint8_t>(a | b); });
     } else {
-      compare_with<uint8_t, L>(call, groups, [](uint8_t a, uint8_t b) { return a != b; });
+      logical_with<L>(call, groups, [](uint8_t a, uint8_t b) { return static_cast<uint8_t>(a ^ b); });
     }
   }
 };
@@ -119,20 +166,36 @@ struct Logical {
 template <class T, int L>
 void where_as(const KernelCall& call, int64_t groups) {
   const auto& c = call.configuration<Config>();
-  const View& out = call.out[0];
-  T* y = out.as<T>();
+  using V = Vec<T, vector_lanes<T>>;
+  const int32_t last = c.rank - 1;
+  const int64_t count = c.flat ? groups * call.out[0].size : c.dims[last];
+  T* y = call.out[0].as<T>();
+  const auto row = [&](Run<uint8_t> mask, Run<T> a, Run<T> b) {
+    int64_t i = 0;
+    if (mask.plain && a.plain && b.plain) {
+      if constexpr (!std::is_same_v<T, uint8_t>) {
+        for (; i + lanes<V> <= count * L; i += lanes<V>) {
+          store(y + i, select(mask.template get<V>(i), a.template get<V>(i), b.template get<V>(i)));
+        }
+      }
+      for (; i < count * L; ++i) y[i] = mask.at(i) != 0 ? a.at(i) : b.at(i);
+    } else {
+      for (int64_t e = 0; e < count; ++e) {
+        for (int lane = 0; lane < L; ++lane)
+          y[e * L + lane] = mask.at(e, lane) != 0 ? a.at(e, lane) : b.at(e, lane);
+      }
+    }
+    y += count * L;
+  };
   if (c.flat) {
-    const auto* mask = call.in[0].as<uint8_t>();
-    const T* a = call.in[1].as<T>();
-    const T* b = call.in[2].as<T>();
-    for (int64_t i = 0; i < groups * out.size * L; ++i) y[i] = mask[i] != 0 ? a[i] : b[i];
-    return;
+    return row({call.in[0].as<uint8_t>(), L, false, false, true}, {call.in[1].as<T>(), L, false, false, true},
+               {call.in[2].as<T>(), L, false, false, true});
   }
   for (int64_t g = 0; g < groups; ++g) {
-    const auto mask = operand<uint8_t, L>(call.in[0], g);
-    const auto a = operand<T, L>(call.in[1], g), b = operand<T, L>(call.in[2], g);
-    for_elements<3, L>(c, y + g * out.size * L, [&](const int64_t* at, int lane) {
-      return mask.at(at[0], lane) != 0 ? a.at(at[1], lane) : b.at(at[2], lane);
+    for_rows(c, [&](const int64_t* at) {
+      row(run_of<uint8_t, L>(call.in[0], g, at[0], c.strides[0][last]),
+          run_of<T, L>(call.in[1], g, at[1], c.strides[1][last]),
+          run_of<T, L>(call.in[2], g, at[2], c.strides[2][last]));
     });
   }
 }
