@@ -392,6 +392,28 @@ def test_softmax():
         near(in_layer(lambda t, a=axis: ops.log_softmax(t, a), x), np.log(e / e.sum(axis, keepdims=True)))
 
 
+def test_clip_with_tensors_and_any_and_all():
+    x = array(5, 3)
+    low = array(3, low=-0.5, high=0.0)
+    near(in_layer(lambda t: ops.clip(t, low, t * 0 + 0.25), x), np.clip(x, low, 0.25))
+    near(ops.clip(x, None, 0.5), np.clip(x, None, 0.5))
+    for name in ("any", "all"):
+        expected = getattr(np, name)(x > 0, axis=1)
+        np.testing.assert_array_equal(getattr(ops, name)(x > 0, axis=1), expected)
+        found = in_layer(lambda t, f=getattr(ops, name): ops.where(f(t > 0, 1, True), t, 0.0), x)
+        near(found, np.where(expected[:, None], x, 0))
+
+
+def test_zeros_and_ones_like():
+    x = np.array([[1.0, np.nan], [np.inf, 0.0]], "float32")
+    for dtype in ("float32", "float64", "int32", "bool"):
+        assert ops.ones_like(x, dtype).dtype == dtype
+        np.testing.assert_array_equal(ops.zeros_like(x, dtype), np.zeros((2, 2)))
+    np.testing.assert_array_equal(
+        in_layer(lambda t: ops.ones_like(t) + ops.zeros_like(t), x), np.ones((2, 2))
+    )
+
+
 # ---- errors ----------------------------------------------------------------------------------------------
 
 

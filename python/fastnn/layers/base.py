@@ -27,7 +27,7 @@ class Layer(Calls):
     """A description of a computation with weights of its own.
 
     A subclass creates weights in `build` with `add_weight`, once it knows its input's shape, and computes
-    in `call` with other layers and `fastnn.tensor.apply`.
+    in `call` with other layers and `fastnn.ops`.
 
     Parameters
     ----------
@@ -46,15 +46,15 @@ class Layer(Calls):
     Examples
     --------
     >>> import numpy as np
+    >>> from fastnn import ops
     >>> from fastnn.layers import Layer
-    >>> from fastnn.tensor import apply
     >>> class Scale(Layer):
     ...     def build(self, input_shape):
     ...         self.kernel = self.add_weight((input_shape[-1], 1), "ones", name="kernel")
     ...     def call(self, inputs):
-    ...         return apply("dense", [inputs, self.kernel, None])
-    >>> Scale()(np.array([[1.0, 2.0]], dtype="float32"))
-    array([[3.]], dtype=float32)
+    ...         return ops.exp(-(inputs @ self.kernel) ** 2)
+    >>> Scale()(np.array([[1.0, -1.0]], dtype="float32"))
+    array([[1.]], dtype=float32)
     """
 
     input_spec: InputSpec | None = None

@@ -46,6 +46,7 @@ from fastnn.ops.functions import (
     floor,
     log,
     log1p,
+    ones_like,
     reciprocal,
     round,
     rsqrt,
@@ -55,6 +56,7 @@ from fastnn.ops.functions import (
     square,
     stop_gradient,
     tanh,
+    zeros_like,
 )
 from fastnn.ops.gathering import (
     argmax,
@@ -104,6 +106,8 @@ from fastnn.ops.neural import (
     softplus,
 )
 from fastnn.ops.reductions import (
+    all,
+    any,
     logsumexp,
     max,
     mean,
@@ -131,6 +135,8 @@ from fastnn.ops.shapes import (
 __all__ = [
     "abs",
     "add",
+    "all",
+    "any",
     "argmax",
     "argmin",
     "broadcast_to",
@@ -179,6 +185,7 @@ __all__ = [
     "negative",
     "not_equal",
     "one_hot",
+    "ones_like",
     "pad",
     "power",
     "prod",
@@ -214,4 +221,5 @@ __all__ = [
     "transpose",
     "var",
     "where",
+    "zeros_like",
 ]

@@ -271,15 +271,15 @@ def minimum(x1: Any, x2: Any) -> Any:
 
 
 @op
-def clip(x: Any, x_min: float | None, x_max: float | None) -> Any:
+def clip(x: Any, x_min: Any, x_max: Any) -> Any:
     """Limit to a range.
 
     Parameters
     ----------
     x : Tensor or array_like
         Floating point.
-    x_min, x_max : float or None
-        The range's ends; None for no limit.
+    x_min, x_max : float, Tensor, array_like or None
+        The range's ends, broadcast against x; None for no limit.
 
     Returns
     -------
@@ -288,7 +288,7 @@ def clip(x: Any, x_min: float | None, x_max: float | None) -> Any:
     Raises
     ------
     ValueError
-        If `x_min` exceeds `x_max`.
+        If `x_min` exceeds `x_max`, or shapes do not broadcast.
     TypeError
         If x holds integers.
 
@@ -298,8 +298,12 @@ def clip(x: Any, x_min: float | None, x_max: float | None) -> Any:
     >>> ops.clip([-2.0, 0.5, 2.0], 0.0, 1.0)
     array([0. , 0.5, 1. ], dtype=float32)
     """
-    low = None if x_min is None else float(x_min)
-    high = None if x_max is None else float(x_max)
+    low, high = (None if end is None else _number(end) for end in (x_min, x_max))
+    if (x_min is not None and low is None) or (x_max is not None and high is None):
+        result = floating(x, "clip")
+        for end, function in ((x_min, maximum), (x_max, minimum)):
+            result = result if end is None else function(result, end)
+        return result
     return apply("unary", [floating(x, "clip")], {"kind": "clip", "low": low, "high": high})
 
 

@@ -531,3 +531,71 @@ def stop_gradient(x: Any) -> Any:
     array([1., 2.], dtype=float32)
     """
     return apply("stop_gradient", [as_tensor(x)])
+
+
+@op
+def ones_like(x: Any, dtype: str | None = None) -> Any:
+    """Return ones in the shape of x.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+    dtype : {"float32", "float64", "int32", "bool"}, optional
+        That of x by default.
+
+    Returns
+    -------
+    Tensor or numpy.ndarray
+
+    Raises
+    ------
+    ValueError, TypeError
+        If graphs do not compute in that dtype.
+
+    Examples
+    --------
+    >>> from fastnn import ops
+    >>> ops.ones_like([1.0, 2.0])
+    array([1., 1.], dtype=float32)
+    """
+    return _like(x, 1, dtype)
+
+
+@op
+def zeros_like(x: Any, dtype: str | None = None) -> Any:
+    """Return zeros in the shape of x.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+    dtype : {"float32", "float64", "int32", "bool"}, optional
+        That of x by default.
+
+    Returns
+    -------
+    Tensor or numpy.ndarray
+
+    Raises
+    ------
+    ValueError, TypeError
+        If graphs do not compute in that dtype.
+
+    Examples
+    --------
+    >>> from fastnn import ops
+    >>> ops.zeros_like([1.0, 2.0])
+    array([0., 0.], dtype=float32)
+    """
+    return _like(x, 0, dtype)
+
+
+def _like(x: Any, value: int, dtype: str | None) -> Tensor:
+    tensor = as_tensor(x)
+    kind = tensor.dtype if dtype is None else str(np.dtype(dtype))
+    number = as_tensor(np.asarray(value, "int32"))
+    if kind != "int32":
+        number = apply("cast", [number], {"dtype": kind})
+    if tensor.dtype == "bool":
+        tensor = apply("cast", [tensor], {"dtype": "int32"})
+    every = apply("compare", [tensor, tensor], {"kind": "equal"})
+    return apply("where", [every, number, number])  # whatever x holds, NaN too

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fastnn.ops._dispatch import axis_number, dims, floating, is_batched, op
+from fastnn.ops._dispatch import as_tensor, axis_number, dims, floating, is_batched, op
 from fastnn.ops.elementwise import add, subtract
 from fastnn.ops.functions import exp, log, sqrt, square, stop_gradient
 from fastnn.tensor import Tensor, apply
@@ -61,7 +61,8 @@ def _total(name: str, x: Any, axis: Any, keepdims: bool) -> Tensor:
     return result if left == kept else apply("reshape", [result], {"shape": left})
 
 
-def _extreme(name: str, x: Any, axis: Any, keepdims: bool) -> Tensor:
+def _extreme(kind: str, x: Any, axis: Any, keepdims: bool, name: str = "") -> Tensor:
+    name = name or kind
     tensor = floating(x, name)
     axes = _axes(name, axis, tensor)
     if is_batched(tensor) and 0 in axes:
@@ -71,8 +72,16 @@ def _extreme(name: str, x: Any, axis: Any, keepdims: bool) -> Tensor:
         )
     kept = _kept(tensor, axes)
     if kept != dims(tensor):
-        tensor = apply("reduce", [tensor], {"kind": name, "shape": kept})
+        tensor = apply("reduce", [tensor], {"kind": kind, "shape": kept})
     return _dropped(tensor, axes, keepdims)
+
+
+def _truth(name: str, kind: str, x: Any, axis: Any, keepdims: bool) -> Tensor:
+    tensor = as_tensor(x)
+    if tensor.dtype != "bool":
+        raise TypeError(f"{name}: needs bool, got {tensor.dtype}: compare first, as by x > 0")
+    numbers = _extreme(kind, apply("cast", [tensor], {"dtype": "float32"}), axis, keepdims, name)
+    return apply("cast", [numbers], {"dtype": "bool"})
 
 
 @op
@@ -342,3 +351,71 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     largest = stop_gradient(_extreme("max", tensor, axis, True))
     sums = _total("sum", exp(subtract(tensor, largest)), axis, True)
     return _dropped(add(log(sums), largest), _axes("logsumexp", axis, tensor), keepdims)
+
+
+@op
+def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether at least one element is true.
+
+    Parameters
+    ----------
+    x : Tensor or array_like of bool
+        Not along the samples of a batch.
+    axis : int, tuple of int or None
+        Axes to go along; None for all.
+    keepdims : bool, default False
+        Whether those axes stay, with an extent of 1.
+
+    Returns
+    -------
+    Tensor or numpy.ndarray
+        Of bool.
+
+    Raises
+    ------
+    ValueError
+        If there is no such axis, or it counts samples.
+    TypeError
+        If x is not bool.
+
+    Examples
+    --------
+    >>> from fastnn import ops
+    >>> ops.any([[True, False], [True, True]], axis=1)
+    array([ True,  True])
+    """
+    return _truth("any", "max", x, axis, keepdims)
+
+
+@op
+def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether every element is true.
+
+    Parameters
+    ----------
+    x : Tensor or array_like of bool
+        Not along the samples of a batch.
+    axis : int, tuple of int or None
+        Axes to go along; None for all.
+    keepdims : bool, default False
+        Whether those axes stay, with an extent of 1.
+
+    Returns
+    -------
+    Tensor or numpy.ndarray
+        Of bool.
+
+    Raises
+    ------
+    ValueError
+        If there is no such axis, or it counts samples.
+    TypeError
+        If x is not bool.
+
+    Examples
+    --------
+    >>> from fastnn import ops
+    >>> ops.all([[True, False], [True, True]], axis=1)
+    array([False,  True])
+    """
+    return _truth("all", "min", x, axis, keepdims)
