@@ -139,7 +139,8 @@ void Trainer::explain_nonfinite(Prepared& use, RunArguments args, const EpochArg
                                 double loss) {
   const uint64_t shown_epoch = epoch.shown_epoch > 0 ? epoch.shown_epoch : epoch.epoch + 1;
   const uint64_t shown_step = epoch.shown_step + static_cast<uint64_t>(step);
-  const std::string what = text("the loss is ", loss, " at epoch ", shown_epoch, ", step ", shown_step);
+  const std::string what = text("the loss is ", std::isnan(loss) ? std::abs(loss) : loss, " at epoch ",
+                                shown_epoch, ", step ", shown_step);
   Team alone(1);
   args.find_nonfinite = true;
   execute(*use.workspace, args, alone, 0);

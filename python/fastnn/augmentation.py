@@ -24,6 +24,7 @@ from ._augmentation_settings import (
     real,
     shift_ranges,
 )
+from ._keywords import named
 from ._names import nearest
 from .utils._checks import is_integer
 
@@ -129,6 +130,7 @@ class Augmentation:
     True
     """
 
+    @named("Augmentation")
     def __init__(
         self,
         *,

@@ -64,11 +64,11 @@ def to_array(value: Any, name: str) -> Array:
     if kind in "biuf":
         return array
     if kind == "O":
-        cure = (
-            "its columns hold different kinds of data"
-            if hasattr(value, "columns")
-            else "rows of different lengths?"
-        )
+        cure = "rows of different lengths?"
+        if hasattr(value, "columns"):
+            cure = "its columns hold different kinds of data"
+        elif all(isinstance(item, (int, float, np.generic)) for item in array.flat):
+            cure = f"they are plain numbers: pass {name.rpartition(' ')[2]}.astype('float32')"
         raise TypeError(f"{name}: expected numbers, got an array of Python objects ({cure})")
     if kind == "c":
         raise TypeError(

@@ -127,6 +127,11 @@ def get(identifier: Any) -> Activation:
         if found is None:
             raise ValueError(f"unknown activation {identifier!r}{nearest(identifier, [*_KNOWN, *_ALIASES])}")
         return found
+    if isinstance(identifier, type):
+        raise TypeError(
+            f"activation: got the class {identifier.__name__}; pass an object, {identifier.__name__}(), or "
+            "a function's name"
+        )
     if callable(identifier):
         return identifier  # type: ignore[no-any-return]
     raise TypeError(f"activation: expected a name, a callable or None, got {identifier!r}")

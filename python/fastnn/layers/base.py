@@ -6,7 +6,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -181,10 +181,16 @@ class Layer(Calls):
             constraint=constraints.get(constraint),
         )
         loaded = loading.take(self.label, name, extents, kind)
-        values = None if loaded else np.asarray(initial(extents, kind))
-        self._store.add(name, list(extents), kind, is_state=not trainable)
-        if values is not None:
-            weight.assign(values)
+        try:
+            values = None if loaded else np.asarray(initial(extents, kind))
+            self._store.add(name, list(extents), kind, is_state=not trainable)
+            if values is not None:
+                weight.assign(values)
+        except MemoryError:
+            size = weight.size * np.dtype(kind).itemsize / 2**30
+            raise MemoryError(
+                f"{self.label}: no memory for weight '{name}' of shape {extents}, {size:,.1f} GiB"
+            ) from None
         self._weights.append(weight)
         return weight
 
@@ -355,6 +361,30 @@ class Layer(Calls):
         if rest.get("trainable") is False:
             layer.trainable = False
         return layer
+
+    if not TYPE_CHECKING:  # for whom there is no such attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if isinstance(getattr(type(self), name, None), property):
+                return object.__getattribute__(self, name)  # whose own AttributeError this is
+            why = ""
+            if not name.startswith("_") and self.__dict__.get("built") is False:
+                why = "; it is not built yet, weights come with an input shape, `build`, or the first call"
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{why}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__, _weights=list(self._weights), _nodes=[], _functions={})
+        del state["_store"], state["_lock"]
+        state["_values"] = [weight.numpy() for weight in self._weights]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        values = state.pop("_values")
+        self.__dict__.update(state, _store=_core.Store(), _lock=threading.RLock())
+        for weight, value in zip(self._weights, values, strict=True):
+            self._store.add(weight.name, list(weight.shape), weight.dtype, is_state=weight.is_state)
+            weight.store = self._store
+            weight.assign(value)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name!r} built={self.built}>"

@@ -69,6 +69,11 @@ def batch_shape(label: str, shape: Any) -> Any:
         raise TypeError(f"{label}: expected an input shape such as (None, 784), got {shape!r}") from None
     if not extents:
         raise ValueError(f"{label}: the input shape must begin with the dimension of samples, got ()")
+    if len(extents) == 1 and isinstance(extents[0], (int, np.integer)):
+        raise ValueError(
+            f"{label}: the input shape begins with the dimension of samples, put None first: "
+            f"(None, {extents[0]})"
+        )
     return (None, *check_extents(label, "input shape", extents[1:], extents))
 
 

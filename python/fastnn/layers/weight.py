@@ -110,6 +110,11 @@ class Weight:
         self.check(array)
         self.store.set(self.name, array)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            key: value for key, value in self.__dict__.items() if key != "store"
+        }  # the layer sets it anew
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)

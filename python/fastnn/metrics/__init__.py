@@ -260,6 +260,12 @@ def resolve(
         binary = not prediction_dims or prediction_dims[-1] == 1
         sparse = not binary and (len(label_dims) < len(prediction_dims) or label_dims[-1] == 1)
         logits = bool(getattr(loss, "from_logits", False))
+        if binary and loss is not None and loss.label_kind == "ids":
+            raise ValueError(
+                f"{identifier}: the model has one score for each sample, but {loss.label} wants a score for "
+                "each class. For two classes and one sigmoid unit use binary_crossentropy; or give the last"
+                " layer a unit for each class."
+            )
         if identifier.lower() in ("accuracy", "acc"):
             if binary:
                 margin = logits or isinstance(loss, _SIGNS)

@@ -26,3 +26,4 @@ from .transformers import TransformerLM as TransformerLM
 from .transformers import transformer as transformer
 from .transformers import transformer_lm as transformer_lm
 from ..saving import load_model as load_model
+from ..saving import save_model as save_model

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastnn import _numbers
+from fastnn._keywords import named
 from fastnn._names import nearest
+from fastnn.models.attributes import Attributes
 from fastnn.models.loop import Data, Loop
 from fastnn.models.resuming import Resumable
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 _KEPT_LOOPS = 16
 
 
-class Compilable(Resumable):
+class Compilable(Attributes, Resumable):
     """Mixin that gives a model `compile`."""
 
     built: bool
@@ -37,6 +39,7 @@ class Compilable(Resumable):
         def weights(self) -> list[Weight]:
             """All weights."""
 
+    @named("compile")
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -94,6 +97,11 @@ class Compilable(Resumable):
         >>> model = fastnn.models.mlp()
         >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         """
+        if getattr(self, "_in_step", False):
+            raise RuntimeError(
+                "compile was called by a callback's batch hook, while fit goes through the batches of an "
+                "epoch: call it in on_epoch_end, or after fit"
+            )
         if on_nonfinite not in ("raise", "warn", "ignore"):
             raise ValueError(
                 f"compile: on_nonfinite must be 'raise', 'warn' or 'ignore', got {on_nonfinite!r}"
@@ -128,12 +136,6 @@ class Compilable(Resumable):
         self._steps_run = 0
         self._epochs_run = 0
 
-    @property
-    def compiled(self) -> Any:
-        """Losses and metrics; RuntimeError before `compile`."""
-        self._check_compiled()
-        return self.compiled_or_none
-
     def _check_compiled(self) -> None:
         if getattr(self, "compiled_or_none", None) is None:
             raise RuntimeError(
@@ -142,13 +144,15 @@ class Compilable(Resumable):
 
     def _objectives(self) -> Objectives:
         """Losses and metrics of each output; the inputs must be known."""
-        found: Objectives = self.compiled.for_outputs(self.output_names)
+        self._check_compiled()
+        found: Objectives = self.compiled_or_none.for_outputs(self.output_names)
         return found
 
     def _needs_labels(self, x: Any) -> bool:
         """Whether some output has a loss or metrics; `x` is for models that are not built yet."""
         if self._input is None:
-            return self.compiled.loss is not None
+            self._check_compiled()
+            return self.compiled_or_none.loss is not None
         objectives = self._objectives()
         return any(objectives.needs_labels(i) for i in range(len(objectives.names)))
 

@@ -200,6 +200,8 @@ class Endpoints(Layer):
         arrays: list[Array] = []
         for part, tensor, name in zip(parts, declared, names, strict=True):
             what = "x" if len(parts) == 1 else f"x[{name!r}]"
+            if len(parts) == 1:
+                part = _out_of_a_list(part, len(tensor.shape))
             array = data_adapter.as_rows(part, f"{self.label}: {what}")
             if self._fixed_inputs:
                 array = data_adapter.match_shape(array, tensor.shape, self.label, what)
@@ -299,3 +301,10 @@ class Endpoints(Layer):
         if self._output is None:
             self._output = outputs
         return context
+
+
+def _out_of_a_list(value: Any, rank: int) -> Any:
+    """Return X of ``[X]``, as Keras takes it, where X has the rank that is wanted."""
+    if isinstance(value, (list, tuple)) and len(value) == 1 and getattr(value[0], "ndim", None) == rank:
+        return value[0]
+    return value

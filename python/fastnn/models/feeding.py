@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from fastnn import _numbers
 from fastnn.data_adapter import as_rows, is_batches, iterate_batches, split_batch
 from fastnn.losses.labels import match_labels, match_weight
 from fastnn.models.loop import Data
@@ -113,7 +114,7 @@ def prepare(
     """
     if x is None:
         raise ValueError(f"{caller}: x is missing; pass arrays x and y, or an iterable of (x, y) batches")
-    if y is None and is_batches(x):
+    if y is None and (is_batches(x) or _lists_batches(x)):
         if sample_weight is not None:
             raise ValueError(
                 f"{caller}: with an iterable, sample weights come as (x, y, sample_weight) batches"
@@ -122,6 +123,16 @@ def prepare(
     if y is None and model._needs_labels(x):
         raise ValueError(f"{caller}: y is missing; pass the labels or targets of the rows of x")
     return _prepare_arrays(model, x, y, sample_weight, class_weight, caller)
+
+
+def _lists_batches(x: Any) -> bool:
+    """Whether this is a list of (x, y) or (x, y, sample_weight) batches, and not of arrays."""
+    return (
+        isinstance(x, list)
+        and bool(x)
+        and all(isinstance(batch, tuple) and len(batch) in (2, 3) for batch in x)
+        and all(np.ndim(part) > 0 for part in x[0][:2] if not isinstance(part, (dict, list, tuple)))
+    )
 
 
 def _prepare_arrays(
@@ -143,6 +154,12 @@ def _prepare_arrays(
             continue
         if item is None:
             raise ValueError(f"{caller}: {name} is missing, but compile gave this output a loss or metrics")
+        if (
+            isinstance(item, (list, tuple))
+            and len(item) == 1 < samples
+            and np.shape(item[0])[:1] == (samples,)
+        ):
+            item = item[0]  # [y], as Keras takes it
         array = as_rows(item, f"{caller}: {name}")
         if array.shape[0] != samples:
             raise ValueError(
@@ -205,16 +222,21 @@ def _class_tables(
             tables.append(None)
             continue
         classes = max(extents[-1] if extents else 1, 2)
+        if not (np.equal(y, np.rint(y)) & (y >= 0)).all():
+            raise ValueError(
+                f"{caller}: class_weight is for labels of classes, but the labels of output '{name}' are not "
+                "0, 1, … or one-hot; pass sample_weight instead"
+            )
         table = [1.0] * classes
         for number, factor in part.items():
-            if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
+            if isinstance(number, (bool, np.bool_)) or not isinstance(number, (int, np.integer)):
                 raise TypeError(f"{caller}: class_weight must have class indices as keys, got {number!r}")
             if not 0 <= number < classes:
                 raise ValueError(
                     f"{caller}: class_weight has a weight for class {number}, but output '{name}' has "
                     f"{classes} classes"
                 )
-            table[int(number)] = float(factor)
+            table[int(number)] = _numbers.real(caller, f"class_weight[{number}]", factor, 0)
         tables.append(tuple(table))
     return tables
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fastnn._keywords import named
 from fastnn.layers import Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D, Rescaling
 from fastnn.layers._arguments import choice, number, positive
 from fastnn.models.sequential import Sequential
 
 
+@named("perceptron")
 def perceptron(
     input_shape: Sequence[int] = (28, 28),
     classes: int = 10,
@@ -27,7 +29,7 @@ def perceptron(
     Parameters
     ----------
     input_shape : tuple of int, default (28, 28)
-        Shape of one image.
+        Shape of one image, whose pixels are 0 to 255: the model scales them itself.
     classes : int, default 10
         Number of units.
     activation : {"softmax", "sigmoid"}, default "softmax"
@@ -62,6 +64,7 @@ def perceptron(
     )
 
 
+@named("mlp")
 def mlp(
     input_shape: Sequence[int] = (28, 28),
     classes: int = 10,
@@ -78,7 +81,7 @@ def mlp(
     Parameters
     ----------
     input_shape : tuple of int, default (28, 28)
-        Shape of one image.
+        Shape of one image, whose pixels are 0 to 255: the model scales them itself.
     classes : int, default 10
     hidden : sequence of int, default (256, 128)
         Units of the hidden layers.
@@ -116,6 +119,7 @@ def mlp(
     return model
 
 
+@named("lenet5")
 def lenet5(
     variant: str = "5x5",
     input_shape: Sequence[int] = (28, 28, 1),
@@ -137,7 +141,7 @@ def lenet5(
     variant : {"5x5", "3x3"}, default "5x5"
         Size of the kernels.
     input_shape : tuple of int, default (28, 28, 1)
-        Height, width and channels of an image.
+        Height, width and channels of an image, whose pixels are 0 to 255: the model scales them itself.
     classes : int, default 10
     activation : str or callable, default "relu"
     name : str

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._keywords import named
+from fastnn._numbers import real
 from fastnn.augmentation import Augmentation
 from fastnn.callbacks import CallbackList, History
 from fastnn.errors import NonFiniteLossError
@@ -24,10 +26,12 @@ class Trainable(Evaluating):
     """Mixin that gives a model `fit` and `train_on_batch`, with `compile` and `evaluate` of its bases."""
 
     stop_training: bool = False
+    _in_step: bool = False
     history: History | None = None
 
     # ---- fit -------------------------------------------------------------------------------------------
 
+    @named("fit")
     def fit(
         self,
         x: Any = None,
@@ -127,7 +131,7 @@ class Trainable(Evaluating):
             held_out = prepare(
                 self, *_validation_parts(validation_data), class_weight=None, caller="fit: validation_data"
             )
-        elif validation_split:
+        elif real("fit", "validation_split", validation_split, 0, 1, below=True):
             feed, held_out = split_validation(feed, validation_split)
         rows = feed.samples if isinstance(feed, Data) else None
         if rows is not None and batch_size > rows:
@@ -160,6 +164,7 @@ class Trainable(Evaluating):
                 hooks.on_epoch_begin(epoch)
                 progress.begin_epoch(epoch)
                 try:
+                    self._in_step = True
                     logs = self._run_epoch(
                         epoch,
                         feed,
@@ -176,6 +181,8 @@ class Trainable(Evaluating):
                         raise
                     self.stop_training = True
                     break
+                finally:
+                    self._in_step = False
                 if held_out is not None and _validates(epoch, validation_freq):
                     found = self._evaluate(
                         held_out, validation_batch_size or batch_size, validation_steps, hooks
@@ -210,7 +217,7 @@ class Trainable(Evaluating):
         options: dict[str, Any] = {"seed": self._training_seed, "epoch": self._epochs_run}
         options.update(on_nonfinite=self.on_nonfinite, shown_epoch=epoch + 1)
         if transform_gradients is not None:
-            options["transform_gradients"] = transform_gradients
+            options["transform_gradients"] = _in_place(transform_gradients)
         report = progress.update if progress.wants_updates else None
         total = Outcome()
         loop: Loop | None = None
@@ -292,6 +299,21 @@ class Trainable(Evaluating):
         logs = loop.outcome_logs(self._train(loop, data, options, 1, None))
         values = list(logs.values())
         return logs if return_dict else values[0] if len(values) == 1 else values
+
+
+def _in_place(transform: Any) -> Callable[[list[Any]], None]:
+    if not callable(transform):
+        raise TypeError(f"fit: transform_gradients must be a function of a list of arrays, got {transform!r}")
+
+    def checked(gradients: list[Any]) -> None:
+        returned = transform(gradients)
+        if returned is not None:
+            raise TypeError(
+                "fit: transform_gradients must change the arrays in place and return None, as in "
+                f"'gradients[0][...] *= 2', but it returned a {type(returned).__name__}"
+            )
+
+    return checked
 
 
 def _validation_parts(given: Any) -> tuple[Any, Any, Any]:

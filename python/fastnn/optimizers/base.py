@@ -298,9 +298,16 @@ class Optimizer(Stateful):
             If there are none, one is missing, its shape does not fit, or the weights are not those of
             the first call.
         """
-        pairs = list(grads_and_vars)
+        pairs: list[Any] = list(grads_and_vars)
         if not pairs:
             raise ValueError(f"{type(self).__name__}: apply_gradients was given no gradients")
+        for pair in pairs:
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not hasattr(pair[1], "store"):
+                swapped = isinstance(pair, (tuple, list)) and len(pair) == 2 and hasattr(pair[0], "store")
+                raise TypeError(
+                    f"{type(self).__name__}: apply_gradients takes (gradient, weight) pairs, got "
+                    + ("(weight, gradient): swap them" if swapped else f"{pair!r:.200}")
+                )
         self.apply([gradient for gradient, _ in pairs], [weight for _, weight in pairs])
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Parameter] | None = None) -> None:
