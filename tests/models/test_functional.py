@@ -549,3 +549,18 @@ def test_freezing_and_thawing_keeps_one_count_of_steps():
     model.train_on_batch([A, B], [CLASS, VALUE])
     after = model.optimizer.get_state()
     assert not np.array_equal(before["left/kernel/momentum"], after["left/kernel/momentum"])
+
+
+def test_a_frozen_normalisation_without_parameters_keeps_its_averages():
+    x = fastnn.Input((4,))
+    norm = layers.BatchNormalization(center=False, scale=False)
+    model = fastnn.Model(x, layers.Dense(1)(norm(x)))
+    model.compile("sgd", "mse")
+    model.train_on_batch(A, VALUE)
+    changed = norm.moving_mean.numpy()
+    assert changed.any()
+    in_training = model.forward(A, training=True)
+    norm.trainable = False
+    model.train_on_batch(A, VALUE)
+    np.testing.assert_array_equal(norm.moving_mean.numpy(), changed)
+    assert not np.allclose(model.forward(A, training=True), in_training, atol=1e-3)

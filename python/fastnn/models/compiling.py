@@ -157,7 +157,7 @@ class Compilable(Attributes, Resumable):
         return any(objectives.needs_labels(i) for i in range(len(objectives.names)))
 
     def _loop(self, data: Data, training: bool) -> Loop:
-        trainable = tuple(weight.trainable for weight in self._all_weights()) if training else ()
+        trainable = self._trainable_flags() if training else ()
         key = (training, self.structure_version, self._shapes_key(data.x), data.key(), trainable)
         found = self._loops.pop(key, None)
         if found is not None and training and found.optimizer is not self.optimizer._core:
@@ -168,6 +168,10 @@ class Compilable(Attributes, Resumable):
         if len(self._loops) > _KEPT_LOOPS:
             self._loops.pop(next(iter(self._loops)))
         return found
+
+    def _trainable_flags(self) -> tuple[bool, ...]:
+        """Return what is trained, and which layers keep their state up to date."""
+        return tuple(w.owner.trainable if w.is_state else w.trainable for w in self._all_weights())
 
     def _all_weights(self) -> list[Weight]:
         """Return `weights`, collected anew only when layers came or went: epochs may take microseconds."""

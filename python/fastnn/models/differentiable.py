@@ -48,7 +48,8 @@ class Differentiable:
         (4, 2)
         """
         arrays = self._input_arrays(x)  # type: ignore[attr-defined]
-        key = ("forward", training, self._shapes_key(arrays))  # type: ignore[attr-defined]
+        flags = self._trainable_flags() if training else ()  # type: ignore[attr-defined]
+        key = ("forward", training, self._shapes_key(arrays), flags)  # type: ignore[attr-defined]
         function = self._held_function(key, lambda: self._forward_function(training, arrays))[0]
         return self._pack(function.run(arrays, seed=self._random_key(), step=step))  # type: ignore[attr-defined]
 

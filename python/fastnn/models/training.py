@@ -87,7 +87,8 @@ class Trainable(Evaluating):
         validation_steps, validation_batch_size, validation_freq : optional
             Steps, batch size and epochs (every so many, or a list) of the evaluations.
         augment : Augmentation, optional
-            Random changes of the images in `x`, new in each epoch. Validation data stay as they are.
+            Random changes of the images in `x` (of several inputs, in the first), new in each epoch.
+            Validation data stay as they are.
         transform_gradients : callable, optional
             Gets the list of gradients (arrays, one for each trainable weight) between reduction and
             update and may change them in place.
