@@ -49,7 +49,9 @@ std::vector<TensorId> add_gradients(Graph& graph, const std::vector<TensorId>& l
       return id != kNoTensor && needed[static_cast<size_t>(id)];
     });
     if (!reached) continue;
-    for (TensorId id : node.out) needed[static_cast<size_t>(id)] = 1;
+    for (TensorId id : node.out) {
+      if (graph.at(id).node == n) needed[static_cast<size_t>(id)] = 1;  // not detached
+    }
   }
 
   std::vector<TensorId> gradients(count, kNoTensor);
@@ -64,6 +66,10 @@ std::vector<TensorId> add_gradients(Graph& graph, const std::vector<TensorId>& l
     bool reaches_loss = false;
     bool reached = false;
     for (TensorId id : node.out) {
+      if (graph.at(id).node != n) {  // detached: an input
+        out_gradients.push_back(kNoTensor);
+        continue;
+      }
       out_gradients.push_back(gradients[static_cast<size_t>(id)]);
       reaches_loss |= out_gradients.back() != kNoTensor;
       reached |= needed[static_cast<size_t>(id)] != 0;

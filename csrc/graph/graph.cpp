@@ -16,6 +16,14 @@ Producer Graph::producer(TensorId tensor) const {
   return {found.op->name, found.in, found.attributes};
 }
 
+void Graph::detach(TensorId tensor) {
+  if (at(tensor).role != Role::value) return;
+  Tensor& detached = tensors_[static_cast<size_t>(tensor)];
+  detached.role = Role::input;
+  detached.node = -1;
+  inputs_.push_back(tensor);
+}
+
 std::vector<char> live_nodes(const Graph& graph, std::vector<TensorId> wanted) {
   std::vector<char> live(graph.nodes().size(), 0);
   while (!wanted.empty()) {

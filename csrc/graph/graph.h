@@ -44,6 +44,9 @@ class FASTNN_API Graph final : public GraphBuilder {
   const TensorType& type(TensorId tensor) const override { return at(tensor).type; }
   Producer producer(TensorId tensor) const override;
 
+  /// Makes a value an input: its node no longer counts for it.
+  void detach(TensorId tensor);
+
   const Tensor& at(TensorId tensor) const;
   const std::vector<Tensor>& tensors() const { return tensors_; }
   const std::vector<Node>& nodes() const { return nodes_; }

@@ -13,8 +13,45 @@ std::vector<TensorId> tensor_list(const Attributes& attributes, const char* name
   return result;
 }
 
-AttributeValue number_list(const std::vector<TensorId>& ids) {
-  return std::vector<int64_t>(ids.begin(), ids.end());
+// A result that is worth its memory: it costs much more than to read it.
+constexpr double kCostlyFlops = 16;  // for each element
+
+bool is_costly(const Graph& body, const Node& node) {
+  if (std::string(node.op->name) == "scan") return false;  // of what it could keep most is read by nobody
+  int64_t elements = 0;
+  for (TensorId id : node.out) {
+    if (!body.type(id).batched) return false;
+    elements += body.type(id).size();
+  }
+  return node_flops(body, node) >= kCostlyFlops * static_cast<double>(elements);
+}
+
+// What costly nodes make. Of a sum of that, the sum alone, for its gradient does not read its terms.
+std::vector<TensorId> default_residuals(const Graph& body, const std::vector<char>& live) {
+  std::vector<int32_t> readers(body.tensors().size(), 0);
+  for (size_t n = 0; n < live.size(); ++n) {
+    if (!live[n]) continue;
+    for (TensorId id : body.nodes()[n].in) {
+      if (id != kNoTensor) ++readers[static_cast<size_t>(id)];
+    }
+  }
+  std::vector<char> kept(body.tensors().size(), 0);
+  for (size_t n = 0; n < live.size(); ++n) {
+    if (!live[n]) continue;
+    const Node& node = body.nodes()[n];
+    const bool sum = std::string(node.op->name) == "add" && kept[static_cast<size_t>(node.in[0])] != 0 &&
+                     kept[static_cast<size_t>(node.in[1])] != 0;
+    if (!sum && !is_costly(body, node)) continue;
+    for (TensorId id : node.out) kept[static_cast<size_t>(id)] = 1;
+    for (TensorId id : node.in) {
+      if (sum && readers[static_cast<size_t>(id)] == 1) kept[static_cast<size_t>(id)] = 0;
+    }
+  }
+  std::vector<TensorId> result;
+  for (size_t t = 0; t < kept.size(); ++t) {
+    if (kept[t]) result.push_back(static_cast<TensorId>(t));
+  }
+  return result;
 }
 
 }  // namespace
@@ -33,18 +70,14 @@ ScanAttributes::ScanAttributes(const Attributes& attributes, const std::string& 
   for (size_t t = 0; t < body->tensors().size(); ++t) {
     if (body->tensors()[t].role == Role::parameter) parameters.push_back(static_cast<TensorId>(t));
   }
+  const bool given = attributes.has("residuals");
+  residuals = given ? tensor_list(attributes, "residuals") : default_residuals(*body, live());
 }
 
-Attributes ScanAttributes::to_attributes() const {
-  return {{"body", body},
-          {"carries", number_list(carries)},
-          {"sequences", number_list(sequences)},
-          {"constants", number_list(constants)},
-          {"carry_outputs", number_list(carry_outputs)},
-          {"outputs", number_list(outputs)},
-          {"length", length},
-          {"reverse", reverse},
-          {"node", node}};
+std::vector<char> ScanAttributes::live() const {
+  std::vector<TensorId> wanted = carry_outputs;
+  wanted.insert(wanted.end(), outputs.begin(), outputs.end());
+  return live_nodes(*body, std::move(wanted));
 }
 
 namespace {
@@ -74,9 +107,7 @@ void check_body(const InferContext& c, const ScanAttributes& a) {
                   typed(made), " of it; shape and dtype must stay the same");
     }
   }
-  std::vector<TensorId> wanted = a.carry_outputs;
-  wanted.insert(wanted.end(), a.outputs.begin(), a.outputs.end());
-  const std::vector<char> live = live_nodes(*a.body, wanted);
+  const std::vector<char> live = a.live();
   for (size_t n = 0; n < live.size(); ++n) {
     const Node& node = a.body->nodes()[n];
     if (live[n] && node.op->kind == OpKind::over_samples) {
@@ -124,14 +155,13 @@ void infer_scan(InferContext& c) {
   for (TensorId id : a.carries) c.out.push_back(a.body->type(id));
   for (TensorId id : a.outputs) c.out.push_back(sequence_of(id));
   for (TensorId id : a.carries) c.out.push_back(sequence_of(id));
+  for (TensorId id : a.residuals) c.out.push_back(sequence_of(id));
   if (c.out.empty()) throw_value(c.node, ": the body of a scan has neither carries nor outputs");
 }
 
 Cost scan_cost(const NodeInfo& info) {
   const ScanAttributes a(info.attributes);
-  std::vector<TensorId> wanted = a.carry_outputs;
-  wanted.insert(wanted.end(), a.outputs.begin(), a.outputs.end());
-  const std::vector<char> live = live_nodes(*a.body, wanted);
+  const std::vector<char> live = a.live();
   double flops = 0;
   for (size_t n = 0; n < live.size(); ++n) {
     if (live[n]) flops += node_flops(*a.body, a.body->nodes()[n]);

@@ -1,12 +1,18 @@
 // scan(initial carries..., sequences..., constants..., parameters...; body, ...)
-//     -> final carries..., output sequences..., incoming carries...
+//     -> final carries..., output sequences..., incoming carries..., residuals...
 // Runs a graph of its own, the body, once for each step of the sequences, and hands its carries from step to
 // step: a recurrent cell of any kind is one node.
 //
-//   initial carry (None, ...) or (...), absent: zeros      final carry (None, ...)
-//   sequence (None, T, ...) or (T, ...)                    output sequence (None, T, ...)
-//   constant, the same for every step, batched or not      incoming carry (None, T, ...): what step t began
-//   with parameter: of those that the body reads, in its order; there for their gradients only
+// Operands
+//   initial carry     (None, ...) or (...), absent: zeros
+//   sequence          (None, T, ...) or (T, ...)
+//   constant          the same for every step, batched or not
+//   parameter         of those that the body reads, in its order; there for their gradients only
+// Outputs
+//   final carry       (None, ...)
+//   output sequence   (None, T, ...)
+//   incoming carry    (None, T, ...), what step t began with
+//   residual          (None, T, ...), what is kept of step t for the gradient
 //
 // Attributes
 //   body             the graph; its inputs are batched, but for unbatched constants
@@ -15,12 +21,14 @@
 //   outputs          the body's tensors that are collected
 //   length           T
 //   reverse          steps run from T - 1 to 0
+//   residuals        the body's tensors that are kept; default: results of costly ops (dense products,
+//                    convolutions, ...) and sums of them; none: everything is computed again
 //   node             key of the random numbers in the body (with the step); default: the node's number
 //
 // The body may hold any op but sums over samples. Random ops draw other numbers at each step.
 //
 // The gradient is a scan, too, in the other direction: its body is the body with its gradient's nodes, which
-// computes forward again from the incoming carry, so that only carries are kept. The operands of sums over
+// computes forward again what is cheap, from the incoming carry and the residuals. The operands of sums over
 // samples (gradients of weights) become output sequences, and one sum is taken after the loop.
 //
 // A unit of work is a block of samples that one thread takes through all steps. The body has a plan of its
@@ -44,12 +52,13 @@ struct ScanAttributes {
   std::vector<TensorId> carries, sequences, constants;  ///< inputs of the body
   std::vector<TensorId> carry_outputs, outputs;
   std::vector<TensorId> parameters;  ///< of the body, in its order
+  std::vector<TensorId> residuals;
   int64_t length;
   bool reverse;
   int64_t node;
 
   size_t operands() const { return carries.size() + sequences.size() + constants.size() + parameters.size(); }
-  Attributes to_attributes() const;
+  std::vector<char> live() const;  ///< which of the body's nodes a step needs
 };
 
 /// What the kernel works with: addresses in the body's plan, and workspaces that are leased to units of work.
@@ -68,7 +77,7 @@ class ScanProgram {
     std::unique_ptr<Workspace> workspace;
     std::vector<BatchSource> sources;   // of the body's inputs
     std::vector<std::byte*> externals;  // of the body's plan
-    Buffer memory;                      // fetched tensors, twice, then a row of zeros
+    Buffer memory;                      // fetched tensors, carries twice, then a row of zeros
   };
   struct Place {
     int32_t fetch = -1;  // index into fetches_; -1: zeros
@@ -79,12 +88,13 @@ class ScanProgram {
   void give_back(std::unique_ptr<Lease> lease) const;
   void run_unit(const KernelCall& call, Lease& lease, int64_t first, int64_t count, bool fresh) const;
   std::byte* fetched(const Lease& lease, int32_t fetch, bool odd) const;
-  Place place_of(TensorId tensor);
+  Place place_of(TensorId tensor, bool carried);
 
   ScanAttributes attributes_;
-  std::vector<Place> carries_, outputs_;
+  std::vector<Place> carries_, outputs_, residuals_;
   std::vector<TensorId> fetches_;       // each once
   std::vector<int64_t> fetch_offsets_;  // bytes, in a lease's memory
+  std::vector<char> carried_;           // is it a carry, so that the last step's is still read?
   int64_t zeros_bytes_ = 0;             // at the end of a lease's memory
   int64_t memory_bytes_ = 0;
 

@@ -95,6 +95,12 @@ void ScanGradient::add_seeds() {
     if (gradient != kNoTensor) sequences_[seed(forward_.carries[i], "gradient of a carry")] = gradient;
     sequences_[forward_.carries[i]] = g_.out[carries + forward_.outputs.size() + i];
   }
+  const size_t first_residual = 2 * carries + forward_.outputs.size();
+  for (size_t i = 0; i < forward_.residuals.size(); ++i) {
+    const TensorId gradient = g_.out_gradients[first_residual + i];
+    if (gradient != kNoTensor) sequences_[seed(forward_.residuals[i], "gradient of a residual")] = gradient;
+    sequences_[forward_.residuals[i]] = g_.out[first_residual + i];
+  }
   for (size_t i = 0; i < forward_.sequences.size(); ++i) {
     sequences_[forward_.sequences[i]] = g_.in[first_sequence() + i];
   }
@@ -125,6 +131,7 @@ void ScanGradient::add_gradient_nodes() {
   operand_gradients_.assign(operand, kNoTensor);
   const std::vector<TensorId> gradients = add_gradients(*body_, losses_, seeds_, targets);
   for (size_t i = 0; i < operands.size(); ++i) operand_gradients_[operands[i]] = gradients[i];
+  for (TensorId id : forward_.residuals) body_->detach(id);  // now they are read instead of computed
 
   size_t carry = 0;
   for (size_t i = 0; i < forward_.carries.size(); ++i) {
@@ -226,7 +233,10 @@ void ScanGradient::add_scan() {
       if (id != kNoTensor) read[static_cast<size_t>(id)] = 1;
     }
   }
-  Attributes attributes{{"body", body_}, {"length", forward_.length}, {"reverse", !forward_.reverse}};
+  Attributes attributes{{"body", body_},
+                        {"length", forward_.length},
+                        {"reverse", !forward_.reverse},
+                        {"residuals", std::vector<int64_t>()}};
   attributes.set("node", forward_.node >= 0 ? forward_.node : int64_t{g_.number});
   std::vector<TensorId> operands;
   std::vector<int64_t> carries, carry_outputs, sequences, constants;

@@ -34,8 +34,9 @@ void copy_rows(const std::byte* from, int64_t from_stride, std::byte* to, int64_
 }  // namespace
 
 ScanProgram::ScanProgram(const ScanAttributes& attributes) : attributes_(attributes) {
-  for (TensorId id : attributes_.carry_outputs) carries_.push_back(place_of(id));
-  for (TensorId id : attributes_.outputs) outputs_.push_back(place_of(id));
+  for (TensorId id : attributes_.carry_outputs) carries_.push_back(place_of(id, true));
+  for (TensorId id : attributes_.outputs) outputs_.push_back(place_of(id, false));
+  for (TensorId id : attributes_.residuals) residuals_.push_back(place_of(id, false));
   for (size_t i = 0; i < carries_.size(); ++i) {
     carries_[i].bytes = row_bytes(attributes_.body->type(attributes_.carries[i]));
     zeros_bytes_ = std::max(zeros_bytes_, carries_[i].bytes);
@@ -43,14 +44,15 @@ ScanProgram::ScanProgram(const ScanAttributes& attributes) : attributes_(attribu
   memory_bytes_ += align_up(zeros_bytes_);
 }
 
-ScanProgram::Place ScanProgram::place_of(TensorId tensor) {
+ScanProgram::Place ScanProgram::place_of(TensorId tensor, bool carried) {
   if (tensor == kNoTensor) return {};
   const int64_t bytes = row_bytes(attributes_.body->type(tensor));
   auto found = std::find(fetches_.begin(), fetches_.end(), tensor);
   if (found == fetches_.end()) {
     found = fetches_.insert(found, tensor);
     fetch_offsets_.push_back(memory_bytes_);
-    memory_bytes_ += 2 * align_up(kTile * bytes);
+    carried_.push_back(carried);
+    memory_bytes_ += (carried ? 2 : 1) * align_up(kTile * bytes);
   }
   return {static_cast<int32_t>(found - fetches_.begin()), bytes};
 }
@@ -94,7 +96,7 @@ void ScanProgram::give_back(std::unique_ptr<Lease> lease) const {
 std::byte* ScanProgram::fetched(const Lease& lease, int32_t fetch, bool odd) const {
   const auto f = static_cast<size_t>(fetch);
   const int64_t block = align_up(kTile * row_bytes(attributes_.body->type(fetches_[f])));
-  return lease.memory.data() + fetch_offsets_[f] + (odd ? block : 0);
+  return lease.memory.data() + fetch_offsets_[f] + (odd && carried_[f] ? block : 0);
 }
 
 void ScanProgram::run(const KernelCall& call) const {
@@ -189,13 +191,16 @@ void ScanProgram::run_unit(const KernelCall& call, Lease& lease, int64_t first, 
     args.seed = step_seed(call.seed, key, static_cast<uint64_t>(t));
     args.first_slot = fresh && n == 0 ? 0 : plan.prologue();
     execute(*lease.workspace, args, alone, 0);
-    for (size_t i = 0; i < outputs_.size(); ++i) {
-      const View& output = call.out[carries + i];
-      if (output.data == nullptr) continue;
-      const int64_t bytes = outputs_[i].bytes;
-      copy_rows(fetched(lease, outputs_[i].fetch, n % 2 != 0), bytes, at_step(output, bytes), length * bytes,
-                bytes, count);
-    }
+    const auto collect = [&](const std::vector<Place>& places, const View* views) {
+      for (size_t i = 0; i < places.size(); ++i) {
+        if (views[i].data == nullptr) continue;
+        const int64_t bytes = places[i].bytes;
+        copy_rows(fetched(lease, places[i].fetch, n % 2 != 0), bytes, at_step(views[i], bytes),
+                  length * bytes, bytes, count);
+      }
+    };
+    collect(outputs_, call.out + carries);
+    collect(residuals_, call.out + carries + outputs_.size() + carries);
     for (size_t i = 0; i < carries; ++i) {
       BatchSource& source = source_of(attributes_.carries[i]);
       const bool made = carries_[i].fetch >= 0;

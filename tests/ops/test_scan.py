@@ -39,14 +39,14 @@ def dense(x, kernel, bias=None, activation=None):
 # -------------------------------------------------------------------------------- a plain recurrent cell
 
 
-def recurrent(reverse):
+def recurrent(reverse, recompute):
     def build(x, h, kernel, recurrent_kernel, bias):
         def step(h, x):
             z = add(dense(x, kernel, bias), dense(h, recurrent_kernel))
             h = apply("activation", [z], {"kind": "tanh"})
             return h, h
 
-        last, steps = scan(step, h, x, reverse=reverse)
+        last, steps = scan(step, h, x, reverse=reverse, recompute=recompute)
         return last, steps
 
     return traced(build)
@@ -61,13 +61,13 @@ def recurrent_reference(x, h, kernel, recurrent_kernel, bias, reverse=False):
     return h, steps
 
 
-def recurrent_case(steps, reverse=False, first=batch, refuses=()):
+def recurrent_case(steps, reverse=False, first=batch, refuses=(), recompute=False):
     operands = [batch(steps, 3), first(4), shared(3, 4), shared(4, 4), shared(4)]
     return case(
         "scan",
         operands,
         lambda *given: recurrent_reference(*given, reverse=reverse),
-        build=recurrent(reverse),
+        build=recurrent(reverse, recompute),
         refuses=refuses,
         label=f"recurrent {steps} steps{' in reverse' if reverse else ''}",
     )
@@ -232,6 +232,7 @@ CASES = [
     recurrent_case(1),
     recurrent_case(4, reverse=True),
     recurrent_case(3, first=shared),
+    recurrent_case(3, recompute=True),
     case(
         "scan",
         [batch(3), batch(3), batch(3), shared(3)],
@@ -313,26 +314,33 @@ def test_what_nothing_reads_is_not_written():
     assert text.count("@none") == 2, text  # collected steps, incoming carries
 
 
-def test_second_order():
+@pytest.mark.parametrize("product", [False, True])
+def test_second_order(product):
     """The gradient is a scan, so that it has a gradient, too."""
     graph = _core.Graph()
-    h, x = graph.input("h", [2], "float64"), graph.input("x", [3, 2], "float64")
-    weights, other = graph.input("w", [2], "float64"), graph.input("v", [2], "float64")
+    h, x = graph.input("h", [9], "float64"), graph.input("x", [3, 9], "float64")
+    weights, other = graph.input("w", [9], "float64"), graph.input("v", [9], "float64")
+    random = np.random.default_rng(0)
+    store = _core.Store()
+    store.add("kernel", [9, 9], "float64")
+    store.set("kernel", random.normal(size=(9, 9)))
     with BuildContext(graph) as context:
         context.enter("second")
-        last, _ = scan(
-            lambda h, x: (multiply(add(h, x), h), None),
-            graph_tensor(graph, h, "h"),
-            graph_tensor(graph, x, "x"),
-        )
+        begin, steps = graph_tensor(graph, h, "h"), graph_tensor(graph, x, "x")
+        kernel = graph_tensor(graph, graph.parameter(store, "kernel"), "kernel")
+
+        def step(h, x):
+            sum_ = add(h, x)
+            return multiply(dense(sum_, kernel) if product else sum_, h), None
+
+        last, _ = scan(step, begin, steps)
         loss = apply("sample_sum", [multiply(last, graph_tensor(graph, weights, "w"))])
         loss = apply("sum_to", [loss], {"shape": []})
     (first,) = graph.gradients(loss.id, [h])
-    product = graph.add("multiply", [first, other])[0]
-    total = graph.add("sum_to", graph.add("sample_sum", [product]), {"shape": []})[0]
+    mixed = graph.add("multiply", [first, other])[0]
+    total = graph.add("sum_to", graph.add("sample_sum", [mixed]), {"shape": []})[0]
     second = graph.gradients(total, [h, x])
-    random = np.random.default_rng(0)
-    arrays = [random.normal(size=(3, *shape)) for shape in ((2,), (3, 2), (2,), (2,))]
+    arrays = [random.normal(size=(3, *shape)) for shape in ((9,), (3, 9), (9,), (9,))]
     found = _core.Function(graph, second).run(arrays)
     value = _core.Function(graph, [total])
     for operand in (0, 1):
@@ -343,5 +351,33 @@ def test_second_order():
             moved[operand] = arrays[operand] + distance * direction
             return float(value.run(moved)[0])
 
-        numeric = (at(1e-5) - at(-1e-5)) / 2e-5
+        numeric = (8 * (at(1e-4) - at(-1e-4)) - (at(2e-4) - at(-2e-4))) / 12e-4
         assert np.sum(found[operand] * direction) == pytest.approx(numeric, rel=1e-6)
+
+
+def test_what_is_kept():
+    """Results of costly ops are kept for the gradient, unless it is to compute them again."""
+    for recompute, products in ((False, 1), (True, 2)):
+        graph = _core.Graph()
+        x, h = graph.input("x", [5, 20]), graph.input("h", [20])
+        store = _core.Store()
+        store.add("kernel", [20, 20], "float32")
+        kernel = graph.parameter(store, "kernel")
+
+        def step(h, x, recompute=recompute):
+            return apply("activation", [add(dense(x, weight), dense(h, weight))], {"kind": "silu"}), None
+
+        with BuildContext(graph) as context:
+            context.enter("kept")
+            weight = graph_tensor(graph, kernel, "kernel")
+            last, _ = scan(
+                step, graph_tensor(graph, h, "h"), graph_tensor(graph, x, "x"), recompute=recompute
+            )
+            loss = apply("weighted_sum", [last, None, None])
+        before = graph.node_count
+        (gradient,) = graph.gradients(loss.id, [kernel])
+        plan = _core.Function(graph, [gradient]).describe(64)
+        assert before < graph.node_count
+        forward = next(line for line in plan.splitlines() if " scan " in line)
+        # Last carry, incoming carries and, if it is kept, the sum of both products: no more.
+        assert forward.split("->")[1].count("%") == (3 if not recompute else 2), (products, forward)

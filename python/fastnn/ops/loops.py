@@ -24,12 +24,13 @@ def scan(
     length: int | None = None,
     reverse: bool = False,
     unroll: int | bool = 1,
+    recompute: bool = False,
 ) -> tuple[Any, Any]:
     """Apply a function along the axis of steps, carrying values from step to step.
 
     ``carry, y = f(carry, x)`` for each step; the function is traced once, into a graph of its own that one
-    node of the model runs. Memory for gradients is that of the carries: a step is computed again on the way
-    back.
+    node of the model runs. For gradients the carries of all steps are kept, and the results of dense products
+    and convolutions; the rest of a step is computed again on the way back.
 
     Parameters
     ----------
@@ -47,6 +48,8 @@ def scan(
         Whether to go from the last step to the first. What is collected keeps the order of `xs`.
     unroll : int or bool
         Accepted for likeness to other libraries; it changes nothing.
+    recompute : bool, default False
+        Whether gradients keep the carries alone and compute all of a step again: less memory, more time.
 
     Returns
     -------
@@ -83,13 +86,13 @@ def scan(
         raise TypeError(f"scan: f must be a function of a carry and a step, got {f!r}")
     given = [leaf for leaf in (*leaves(init), *leaves(xs)) if isinstance(leaf, Tensor)]
     if any(tensor.graph is None for tensor in given):
-        layer = Scan(f, length=length, reverse=reverse, dtype=_floating(given))
+        layer = Scan(f, length, reverse, recompute, dtype=_floating(given))
         found = iter(list(leaves(layer([init, xs]))))
         carry, ys = map_leaves(lambda leaf: None if leaf is None else next(found), layer.returned)
         return carry, ys
     if not given and not _building():
         raise TypeError("scan: works on tensors; call it in a layer's `call`, or on an Input")
-    return trace_scan(f, init, xs, length, reverse)
+    return trace_scan(f, init, xs, length, reverse, recompute)
 
 
 class Zeros:
@@ -120,7 +123,7 @@ class Scan(Layer):
     Parameters
     ----------
     f : callable
-    length, reverse
+    length, reverse, recompute
         See `fastnn.ops.scan`.
     **kwargs
         ``name``, ``dtype``.
@@ -145,12 +148,14 @@ class Scan(Layer):
         f: Callable[[Any, Any], tuple[Any, Any]],
         length: int | None = None,
         reverse: bool = False,
+        recompute: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.f = f
         self.length = length
         self.reverse = bool(reverse)
+        self.recompute = bool(recompute)
         self._inner: list[Layer] = []
         self.returned: Any = None  # what the last trace gave, with its structure
 
@@ -161,7 +166,7 @@ class Scan(Layer):
         """Run the function along the steps; returns all tensors in a list."""
         init, xs = inputs
         before = len(current(self.label).weights)
-        result = trace_scan(self.f, init, xs, self.length, self.reverse)
+        result = trace_scan(self.f, init, xs, self.length, self.reverse, self.recompute)
         for weight, _ in current(self.label).weights[before:]:
             if all(weight.owner is not layer for layer in self._inner):
                 self._inner.append(weight.owner)
@@ -254,7 +259,12 @@ class BodyContext(BuildContext):
 
 
 def trace_scan(
-    f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int | None, reverse: bool
+    f: Callable[[Any, Any], Any],
+    init: Any,
+    xs: Any,
+    length: int | None = None,
+    reverse: bool = False,
+    recompute: bool = False,
 ) -> tuple[Any, Any]:
     """Add the node of a scan to the graph that is being built; see `scan`."""
     outer = current("scan")
@@ -293,6 +303,7 @@ def trace_scan(
         "constants": [t.id for t in constants],
         "carry_outputs": [t.id for t in made],
         "outputs": [t.id for t in outputs],
+        "residuals": [] if recompute else None,
     }
     operands = [
         *(t.id for t in leaves(begin)),
