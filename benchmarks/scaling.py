@@ -1,9 +1,9 @@
 """How a training step's cost grows: with batch, width, depth and threads; and what more cores would bring.
 
 Each network is timed by `Model.profile` on one and two threads. The forecast for more cores follows from the
-plan: a slot's tiles (or units of work) are dealt out whole, so a slot takes ceil(tiles / cores) tiles' time, and
-ends with a barrier of `BARRIER` seconds. It knows nothing of shared caches, memory bandwidth or clock rates, so
-it is a bound on what the plan allows, not a promise.
+plan: a slot's tiles (or units of work) are dealt out whole, so a slot takes ceil(tiles / cores) tiles' time,
+and ends with a barrier of `BARRIER` seconds. It knows nothing of shared caches, memory bandwidth or clock
+rates, so it is a bound on what the plan allows, not a promise.
 
     python benchmarks/scaling.py --json benchmarks/results/scaling.json --picture docs/images/scaling.png
 """
