@@ -59,11 +59,15 @@ from fastnn.losses.regression import (
     Poisson,
 )
 from fastnn.losses.sequences import CTC
+from fastnn.losses.similarity import Contrastive, NTXent, Triplet
 
 __all__ = [
     "Loss",
     "FunctionLoss",
     "CTC",
+    "Contrastive",
+    "NTXent",
+    "Triplet",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
@@ -122,6 +126,9 @@ _CLASSES: tuple[type[Any], ...] = (
     SparseCategoricalCrossentropy,
     SquaredHinge,
     CTC,
+    Contrastive,
+    NTXent,
+    Triplet,
 )
 _SHORT: dict[str, type[Any]] = {
     "mse": MeanSquaredError,
