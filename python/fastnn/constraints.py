@@ -21,15 +21,20 @@ from fastnn import _core, _numbers, _registry
 __all__ = [
     "Constraint",
     "MaxNorm",
+    "MinMaxNorm",
     "NonNeg",
     "UnitNorm",
     "deserialize",
     "get",
     "max_norm",
+    "min_max_norm",
     "non_neg",
     "serialize",
     "unit_norm",
 ]
+
+
+_EPSILON = 1e-7  # keeps the norm of weights that are all 0 from being divided by
 
 
 class Constraint:
@@ -173,12 +178,63 @@ class NonNeg(_OneOp):
     _op = "constrain_non_negative"
 
 
+class MinMaxNorm(_Norm):
+    """Scale the weights of each unit so that their norm lies between two bounds, or goes towards them.
+
+    Parameters
+    ----------
+    min_value, max_value : float, default 0 and 1
+        The bounds; not negative.
+    rate : float, default 1
+        How far to go at each update: 1 all the way, 0.5 half.
+    axis : int or sequence of int, default 0
+        Axes over which the norm is taken, as for `MaxNorm`.
+
+    Examples
+    --------
+    >>> from fastnn import constraints
+    >>> constraints.MinMaxNorm(1.0, 2.0)([[3.0, 0.3], [4.0, 0.4]]).round(3)
+    array([[1.2, 0.6],
+           [1.6, 0.8]])
+    """
+
+    def __init__(
+        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: int | Sequence[int] = 0
+    ) -> None:
+        self.min_value = _numbers.real("MinMaxNorm", "min_value", min_value, 0.0)
+        self.max_value = _numbers.real("MinMaxNorm", "max_value", max_value, self.min_value)
+        self.rate = _numbers.real("MinMaxNorm", "rate", rate, 0.0, 1.0)
+        self._set_axis(axis)
+
+    def __call__(self, w: Any) -> Any:
+        """Return the constrained weight: a tensor of a tensor, an array of an array."""
+        from fastnn import ops
+        from fastnn.tensor import Tensor
+
+        array = w if isinstance(w, Tensor) else np.asarray(w, None if hasattr(w, "dtype") else "float64")
+        axes = tuple(self.axis) if isinstance(self.axis, list) else self.axis
+        norm = ops.sqrt(ops.sum(ops.square(array), axis=axes, keepdims=True))
+        wanted = self.rate * ops.clip(norm, self.min_value, self.max_value) + (1.0 - self.rate) * norm
+        return array * (wanted / (norm + _EPSILON))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor, in plain values."""
+        return {
+            "min_value": self.min_value,
+            "max_value": self.max_value,
+            "rate": self.rate,
+            "axis": self.axis,
+        }
+
+
 max_norm = MaxNorm
+min_max_norm = MinMaxNorm
 unit_norm = UnitNorm
 non_neg = NonNeg
 
 _CLASSES: dict[str, type[Constraint]] = {
     "max_norm": MaxNorm,
+    "min_max_norm": MinMaxNorm,
     "unit_norm": UnitNorm,
     "non_neg": NonNeg,
     "non_negative": NonNeg,

@@ -51,11 +51,47 @@ __all__ = [
     "LecunNormal",
     "Orthogonal",
     "Identity",
+    "zeros",
+    "ones",
+    "constant",
+    "random_uniform",
+    "random_normal",
+    "truncated_normal",
+    "variance_scaling",
+    "glorot_uniform",
+    "glorot_normal",
+    "he_uniform",
+    "he_normal",
+    "lecun_uniform",
+    "lecun_normal",
+    "orthogonal",
+    "identity",
+    "IdentityInitializer",
+    "OrthogonalInitializer",
     "compute_fans",
     "deserialize",
     "get",
     "serialize",
 ]
+
+# Keras' other names for the classes.
+zeros = Zeros
+ones = Ones
+constant = Constant
+random_uniform = RandomUniform
+random_normal = RandomNormal
+truncated_normal = TruncatedNormal
+variance_scaling = VarianceScaling
+glorot_uniform = GlorotUniform
+glorot_normal = GlorotNormal
+he_uniform = HeUniform
+he_normal = HeNormal
+lecun_uniform = LecunUniform
+lecun_normal = LecunNormal
+orthogonal = Orthogonal
+identity = Identity
+IdentityInitializer = Identity
+OrthogonalInitializer = Orthogonal
 
 _CLASSES: tuple[type[Initializer], ...] = (
     Zeros,

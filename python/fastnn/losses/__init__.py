@@ -102,10 +102,28 @@ __all__ = [
     "poisson",
     "sparse_categorical_crossentropy",
     "squared_hinge",
+    "mse",
+    "mae",
+    "mape",
+    "msle",
+    "kld",
+    "logcosh",
+    "MSE",
+    "MAE",
+    "MAPE",
+    "MSLE",
+    "KLD",
     "deserialize",
     "get",
     "serialize",
 ]
+
+mse = MSE = mean_squared_error
+mae = MAE = mean_absolute_error
+mape = MAPE = mean_absolute_percentage_error
+msle = MSLE = mean_squared_logarithmic_error
+kld = KLD = kl_divergence
+logcosh = log_cosh
 
 _CLASSES: tuple[type[Any], ...] = (
     BinaryCrossentropy,

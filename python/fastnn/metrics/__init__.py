@@ -51,7 +51,8 @@ from fastnn.metrics.of_losses import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
-from fastnn.metrics.tables import ConfusionMatrix, R2Score
+from fastnn.metrics.tables import ConfusionMatrix, MeanIoU, R2Score
+from fastnn.metrics.threshold_counts import FalseNegatives, FalsePositives, TrueNegatives, TruePositives
 from fastnn.metrics.thresholds import F1Score, FBetaScore, Precision, Recall
 from fastnn.reports import classification_report, confusion_matrix
 
@@ -70,6 +71,11 @@ __all__ = [
     "ConfusionMatrix",
     "F1Score",
     "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
+    "MeanIoU",
+    "TrueNegatives",
+    "TruePositives",
     "Precision",
     "Recall",
     "BinaryCrossentropy",
@@ -107,6 +113,11 @@ _CLASSES: tuple[type[Any], ...] = (
     ConfusionMatrix,
     F1Score,
     FBetaScore,
+    FalseNegatives,
+    FalsePositives,
+    MeanIoU,
+    TrueNegatives,
+    TruePositives,
     Precision,
     Recall,
     BinaryCrossentropy,
@@ -131,10 +142,12 @@ _NAMES: dict[type[Any], str] = {
     AUC: "auc",
     KLDivergence: "kl_divergence",
     F1Score: "f1_score",
+    MeanIoU: "mean_io_u",
     R2Score: "r2_score",
 }
 _SHORT: dict[str, type[Any]] = {
     "acc": Accuracy,
+    "mean_iou": MeanIoU,
     "mse": MeanSquaredError,
     "mae": MeanAbsoluteError,
     "mape": MeanAbsolutePercentageError,

@@ -13,6 +13,7 @@ Examples
 
 from typing import TYPE_CHECKING, Any
 
+from ._batches import PyDataset, Sequence
 from ._labels import to_categorical
 from ._scaling import MinMaxScaler, StandardScaler, normalize
 from ._seeding import set_random_seed
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MinMaxScaler",
+    "PyDataset",
+    "Sequence",
     "StandardScaler",
     "normalize",
     "pad_sequences",
