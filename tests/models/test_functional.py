@@ -195,6 +195,7 @@ def test_fit_with_two_outputs():
     values = model.evaluate([A, B], {"kind": CLASS, "value": VALUE}, verbose=0)
     found = model.evaluate([A, B], [CLASS, VALUE], verbose=0, return_dict=True)
     assert list(found) == names
+    assert model.metrics_names == names
     assert values == list(found.values())
     probability, value = model.predict([A, B], verbose=0)
     assert found["value_loss"] == pytest.approx(np.mean((value - VALUE) ** 2), rel=1e-5)

@@ -219,3 +219,14 @@ def test_calls_that_return_no_tensor():
 
     with pytest.raises(TypeError, match="returned a ndarray"):
         Numbers().predict(X, verbose=0)
+
+
+@pytest.mark.parametrize("name", ["output", "input", "layers", "weights", "outputs"])
+def test_names_that_are_taken(name):
+    class Taken(fastnn.Model):
+        def __init__(self):
+            super().__init__()
+            setattr(self, name, layers.Dense(2))
+
+    with pytest.raises(AttributeError, match=f"Taken: '{name}' is what all layers.*'own_{name}'"):
+        Taken()

@@ -100,6 +100,15 @@ class Layer(Calls):
         if "build" in cls.__dict__:
             cls.build = _marking_built(cls.build)  # type: ignore[method-assign]
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        try:
+            object.__setattr__(self, name, value)
+        except AttributeError:
+            raise AttributeError(
+                f"{type(self).__name__}: '{name}' is what all layers and models tell of themselves and can "
+                f"not be set; take another name, such as 'own_{name}'"
+            ) from None
+
     # Building ------------------------------------------------------------------------------------
 
     @property
