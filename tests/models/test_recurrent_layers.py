@@ -325,3 +325,28 @@ def test_functional_model_with_states():
     x = [np.random.default_rng(0).integers(0, 8, (7, 5)), data(7, 4, 2)]
     history = model.fit(x, data(7, 4, 2, seed=1), epochs=3, verbose=0)
     assert history.history["loss"][-1] < history.history["loss"][0]
+
+
+def test_masks_in_functional_models():
+    tokens = fastnn.Input((5,))
+    embedding, lstm = layers.Embedding(8, 3, mask_zero=True), layers.LSTM(4)
+    model = fastnn.Model(tokens, lstm(layers.Dropout(0.2)(embedding(tokens))))
+    ids = np.random.default_rng(0).integers(1, 8, (6, 5))
+    ids[:, 3:] = 0
+    np.testing.assert_array_equal(model.predict(ids, verbose=0), lstm(embedding(ids[:, :3])))
+    x, mask = fastnn.Input((5, 2)), fastnn.Input((5,), dtype="bool")
+    reader = layers.GRU(4)
+    model = fastnn.Model([x, mask], reader(x, mask=mask))
+    values = data(6, 5, 2).astype("float32")
+    found = model.predict([values, ids != 0], verbose=0)
+    np.testing.assert_allclose(found, reader(values[:, :3]), atol=1e-6)
+
+
+def test_sequences_of_varying_length():
+    model = fastnn.Sequential(
+        [fastnn.Input((None,)), layers.Embedding(8, 3, mask_zero=True), layers.Bidirectional(layers.LSTM(4))]
+    )
+    ids = np.random.default_rng(0).integers(1, 8, (6, 5))
+    short = model.predict(ids, verbose=0)
+    padded = model.predict(np.pad(ids, ((0, 0), (0, 4))), verbose=0)
+    np.testing.assert_allclose(short, padded, atol=1e-6)
