@@ -232,6 +232,29 @@ inline const Op conv2d_grad_kernel{
           return make_configuration(
               conv2d_grad_kernel_config("conv2d_grad_kernel", n.in[0], n.in[1], n.attributes));
         },
+    .gradient =
+        [](GradientContext& g) {
+          const Attributes geometry = conv2d_geometry(g.attributes);
+          const TensorId x = g.in[0], dy = g.in[1], of_kernel = g.out_gradients[0];
+          const TensorId of_bias = g.out_gradients.size() > 1 ? g.out_gradients[1] : kNoTensor;
+          std::vector<TensorId> result(2, kNoTensor);
+          if (g.wanted[0] && of_kernel != kNoTensor) {
+            const Shape dims = g.graph.type(x).dims;
+            Attributes attributes = geometry;
+            attributes.set("input_size", std::vector<int64_t>{dims[0], dims[1]});
+            result[0] = g.add("conv2d_grad_input", {dy, of_kernel}, attributes);
+          }
+          if (g.wanted[1]) {
+            if (of_kernel != kNoTensor) result[1] = g.add("conv2d", {x, of_kernel, kNoTensor}, geometry);
+            if (of_bias != kNoTensor) {
+              const Shape dims = g.graph.type(dy).dims;
+              const TensorId wide = g.add("broadcast_to", {of_bias}, {{"shape", dims}});
+              const TensorId every = g.add("broadcast_samples", {wide, dy});
+              result[1] = result[1] == kNoTensor ? every : g.add("add", {result[1], every});
+            }
+          }
+          return result;
+        },
     .cost =
         [](const NodeInfo& n) {
           return Cost{

@@ -247,6 +247,20 @@ def test_symbolic_splits_have_several_outputs():
     assert (a.origin[2], b.origin[2]) == (0, 1)
 
 
+def test_activations_without_a_graph_keep_their_own_arguments():
+    x = fastnn.Input((4,))
+    y = fastnn.activations.gelu(fastnn.activations.relu(x, negative_slope=0.5, max_value=1.0))
+    again = fastnn.layers.deserialize(fastnn.layers.serialize(y.node.layer))
+    assert again.function == "activations.gelu"
+    value = array(3, 4, low=-2, high=2)
+    bounded = np.where(value < 0, 0.5 * value, np.minimum(value, 1))
+    near(fastnn.Model(x, y).predict(value, verbose=0), fastnn.activations.gelu(bounded.astype("float32")))
+    with pytest.raises(ValueError, match="no function 'activations.nothing'"):
+        fastnn.layers.Operation("activations.nothing", {"args": [], "kwargs": {}})
+    with pytest.raises(ValueError, match="no function 'os.system'"):
+        fastnn.layers.Operation("os.system", {"args": [], "kwargs": {}})
+
+
 # ---- choosing places -------------------------------------------------------------------------------------
 
 

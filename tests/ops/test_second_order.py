@@ -131,3 +131,44 @@ def test_mean_over_samples():
         return np.broadcast_to(3 * x.mean(0) ** 2 / len(x), x.shape)
 
     check_op(case("sample_mean", [batch(4)], expected, build=build, batches=(1, 3, 17)))
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [{"padding": "valid"}, {"padding": "same", "strides": [2, 1]}, {"groups": 2}, {"activation": "tanh"}],
+    ids=str,
+)
+def test_conv2d(attributes):
+    """No formula: the gradient's own gradients are checked by differences, and rows against lanes."""
+
+    def loss(x, kernel, bias):
+        plain = {k: v for k, v in attributes.items() if k != "activation"}
+        y = reference.conv2d(x, kernel, bias, **plain)
+        return np.sum((np.tanh(y) if "activation" in attributes else y) ** 3)
+
+    def expected(*operands):
+        h = 1e-5
+        found = []
+        for number, value in enumerate(operands):
+            gradient = np.zeros_like(value)
+            for index in np.ndindex(*value.shape):
+                moved = [np.array(v) for v in operands]
+                moved[number][index] += h
+                upper = loss(*moved)
+                moved[number][index] -= 2 * h
+                gradient[index] = (upper - loss(*moved)) / (2 * h)
+            found.append(gradient)
+        return tuple(found)
+
+    channels = 2 // attributes.get("groups", 1)
+    declared = case(
+        "conv2d",
+        [batch(4, 3, 2), shared(2, 2, channels, 4), shared(4)],
+        expected,
+        build=gradients_of("conv2d", attributes, 3.0),
+        tolerance=1e-3,
+        tolerance64=1e-6,
+        batches=(1, 3),
+        label=str(attributes),
+    )
+    check_op(declared)

@@ -23,7 +23,7 @@ def recorded(function: Function) -> Function:
         if isinstance(first, Tensor) and first.graph is None:
             from fastnn.ops._dispatch import record
 
-            return record(function.__name__, args, kwargs)
+            return record(f"activations.{function.__name__}", args, kwargs)
         return function(*args, **kwargs)
 
     return wrapper  # type: ignore[return-value]

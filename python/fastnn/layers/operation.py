@@ -20,7 +20,7 @@ class Operation(Layer):
     Parameters
     ----------
     function : str
-        The function's name.
+        The function's name; ``"activations.relu"`` for one of `fastnn.activations`.
     arguments : dict
         Its arguments by position (``"args"``) and name (``"kwargs"``); inputs, arrays and slices in them are
         described by dicts.
@@ -40,7 +40,7 @@ class Operation(Layer):
 
     def __init__(self, function: str, arguments: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if function not in _functions(function).__all__:
+        if _find(function) is None:
             raise ValueError(f"{self.label}: fastnn.ops has no function {function!r}")
         self.function = function
         self.arguments: dict[str, Any] = {
@@ -54,7 +54,8 @@ class Operation(Layer):
     def call(self, inputs: Any) -> Any:
         """Apply the function."""
         tensors = list(leaves(inputs))
-        found: Callable[..., Any] = getattr(_functions(self.function), self.function)
+        found = _find(self.function)
+        assert found is not None
         kwargs = {name: restore(value, tensors) for name, value in self.arguments["kwargs"].items()}
         return found(*(restore(value, tensors) for value in self.arguments["args"]), **kwargs)
 
@@ -68,11 +69,13 @@ class Operation(Layer):
         }
 
 
-def _functions(name: str) -> Any:
-    """Return the module that a function is found in."""
+def _find(name: str) -> Callable[..., Any] | None:
+    """Return a function of fastnn.ops, or one of fastnn.activations for ``"activations.relu"``."""
     from fastnn import activations, ops
 
-    return activations if name in activations.__all__ and name not in ops.__all__ else ops
+    module, _, last = name.rpartition(".")
+    owner = {"": ops, "activations": activations}.get(module)
+    return getattr(owner, last) if owner is not None and last in owner.__all__ else None
 
 
 def describe(value: Any, tensors: list[Tensor]) -> Any:

@@ -21,6 +21,12 @@ array([[1., 1., 1.]], dtype=float32)
 from fastnn.ops.contraction import (
     einsum,
 )
+from fastnn.ops.conversion import (
+    cast,
+    ones_like,
+    stop_gradient,
+    zeros_like,
+)
 from fastnn.ops.differentiation import (
     gradients,
 )
@@ -37,7 +43,6 @@ from fastnn.ops.elementwise import (
 )
 from fastnn.ops.functions import (
     abs,
-    cast,
     ceil,
     cos,
     erf,
@@ -46,7 +51,6 @@ from fastnn.ops.functions import (
     floor,
     log,
     log1p,
-    ones_like,
     reciprocal,
     round,
     rsqrt,
@@ -54,18 +58,13 @@ from fastnn.ops.functions import (
     sin,
     sqrt,
     square,
-    stop_gradient,
     tanh,
-    zeros_like,
 )
 from fastnn.ops.gathering import (
     argmax,
     argmin,
-    cumsum,
-    diff,
     gather,
     one_hot,
-    pad,
     scatter_add,
     take,
     take_along_axis,
@@ -73,6 +72,14 @@ from fastnn.ops.gathering import (
 )
 from fastnn.ops.indexing import (
     getitem,
+)
+from fastnn.ops.joining import (
+    concatenate,
+    flip,
+    repeat,
+    split,
+    stack,
+    tile,
 )
 from fastnn.ops.linear_algebra import (
     dot,
@@ -105,6 +112,11 @@ from fastnn.ops.neural import (
     softmax,
     softplus,
 )
+from fastnn.ops.padding import (
+    cumsum,
+    diff,
+    pad,
+)
 from fastnn.ops.reductions import (
     all,
     any,
@@ -119,16 +131,10 @@ from fastnn.ops.reductions import (
 )
 from fastnn.ops.shapes import (
     broadcast_to,
-    concatenate,
     expand_dims,
-    flip,
-    repeat,
     reshape,
-    split,
     squeeze,
-    stack,
     swapaxes,
-    tile,
     transpose,
 )
 

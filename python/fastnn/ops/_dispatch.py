@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -77,7 +78,9 @@ def record(name: str, args: Any, kwargs: Any) -> Any:
     }
     floating = [tensor.dtype for tensor in tensors if tensor.dtype in FLOATS]
     dtype = floating[0] if floating else None
-    layer = Operation(name, arguments, name=unique_name(name.title().replace("_", "")), dtype=dtype)
+    layer = Operation(
+        name, arguments, name=unique_name(name.rpartition(".")[2].title().replace("_", "")), dtype=dtype
+    )
     return layer(tensors[0] if len(tensors) == 1 else tensors)
 
 
@@ -223,3 +226,12 @@ def sample_axis(name: str, axis: Any, tensor: Tensor) -> int:
             "sample by itself"
         )
     return place - 1
+
+
+def placed(name: str, axis: int | None, tensor: Tensor) -> tuple[Tensor, int]:
+    """Return the axis as the core counts it; the elements are laid flat for None."""
+    if axis is None:
+        if is_batched(tensor):
+            raise ValueError(f"{name}: give an axis of shape {tensor.shape}; samples cannot be laid flat")
+        return apply("reshape", [tensor], {"shape": [math.prod(dims(tensor))]}), 0
+    return tensor, sample_axis(name, axis, tensor)

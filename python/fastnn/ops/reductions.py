@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 from fastnn.ops._dispatch import as_tensor, axis_number, dims, floating, is_batched, op
+from fastnn.ops.conversion import stop_gradient
 from fastnn.ops.elementwise import add, subtract
-from fastnn.ops.functions import exp, log, sqrt, square, stop_gradient
+from fastnn.ops.functions import exp, log, sqrt, square
 from fastnn.tensor import Tensor, apply
 
 
