@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> dict[str, tuple[float, float]]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="folder with ratings.csv and movies.csv")
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--factors", type=int, default=16)
+    parser.add_argument("--factors", type=int, default=32)
     parser.add_argument("--quick", action="store_true", help="one epoch")
     parser.add_argument("--validate", action="store_true", help="hide the film before the last one")
     options = parser.parse_args(arguments)

@@ -82,7 +82,7 @@ class Correlator {
     rows_ = scratch.take<const T*>(c_.taps_y);
     if (packs_) packed_ = scratch.take<T>(c_.taps_y * c_.taps_x * c_.run * blocks_.size * kBlock);
     // The taps of a row are one run of channels where they lie so in both operands.
-    merged_ = row_.x_tap == c_.run * E && (packs_ || c_.w_tap == c_.run * c_.w_channel);
+    merged_ = !three_ && row_.x_tap == c_.run * E && (packs_ || c_.w_tap == c_.run * c_.w_channel);
     // Lanes: rows are wide and each is used taps_y times, so a ring holds them. Rows: the whole image is
     // kept, because blocks of channels may pass over it one after the other.
     ring_ = E > 1 ? std::min((c_.taps_y - 1) * c_.step_y + 1, c_.in_height) : c_.in_height;
@@ -200,9 +200,10 @@ class Correlator {
           const int64_t x_offset = position * row.x_position + segment.tap * row.x_tap + group * c_.run * E;
           const T* w = (packed_ != nullptr ? packed_ : weights_ + group * c_.w_group + at) +
                        tap_y * row.w_row + segment.tap * row.w_tap;
-          TileTable<T, E>::at(size, segment.positions)(
-              row, x_offset, w, start_ == nullptr ? nullptr : start_ + start,
-              out + position * row.out_position + channel * E, tiles, std::min<int64_t>(rest, kBlock));
+          const TileFn<T> tile =
+              three_ ? ThreeTable<T>::at(segment.positions) : TileTable<T, E>::at(size, segment.positions);
+          tile(row, x_offset, w, start_ == nullptr ? nullptr : start_ + start,
+               out + position * row.out_position + channel * E, tiles, std::min<int64_t>(rest, kBlock));
         }
       }
     }
@@ -228,8 +229,12 @@ class Correlator {
     const int64_t width = c_.out_width - 4 * border;
     constexpr int64_t kVectorBytes = L * static_cast<int64_t>(sizeof(T));
     const int64_t steps = c_.taps_y * c_.taps_x * c_.run;
+    // Both sides' padding may be a cell wider than the taps reach; every tile still meets them all.
+    three_ = E == 1 && vectors == 1 && c_.taps_x == 3 && c_.step_x == 1 && c_.stride_x == 1 &&
+             width >= kFewestThree && c_.left() <= 3 && c_.right() <= 3;
     const TileShape tiles =
-        choose_tiles(vectors, std::max<int64_t>(width, 1), steps, E > 1 ? 0 : kVectorBytes);
+        three_ ? TileShape{{1, 1, 1}, Split::balanced(width, kMostThree)}
+               : choose_tiles(vectors, std::max<int64_t>(width, 1), steps, E > 1 ? 0 : kVectorBytes);
     blocks_ = tiles.blocks;
     for (int64_t i = 0; i < border; ++i) add_segment(2 * i, 1, 2);
     if (width > 0) {
@@ -262,6 +267,7 @@ class Correlator {
   const T* start_;
   TileRow<T> row_{};
   bool merged_ = false;
+  bool three_ = false;  // correlate_three serves
   bool packs_ = false;
   T* packed_ = nullptr;
   const T** rows_ = nullptr;

@@ -208,4 +208,67 @@ class TileTable {
       fill(std::make_index_sequence<static_cast<size_t>(kMostBlocks* kMostPositions)>{});
 };
 
+/// Positions of a tile of correlate_three.
+inline constexpr int kMostThree = vector_registers == 32 ? 16 : 10;
+inline constexpr int kFewestThree = 6;  ///< fewer wait for each other's sums
+
+/// Tiles of one block of channels in rows, for three taps side by side and strides of 1: an input is
+/// broadcast once for the three positions that see it, where a broadcast for each multiply-add would be what
+/// takes the time. Sums go over (y, channel, x).
+template <class T, int X>
+void correlate_three(const TileRow<T>& row, int64_t x_offset, const T* w, const T* start, T* out,
+                     int64_t tiles, int64_t last) {
+  constexpr int L = vector_lanes<T>;
+  using V = Vec<T, L>;
+  const TileRow<T> r = row;  // a copy, which the stores below cannot change
+  for (; tiles > 0; --tiles) {
+    V sum[X];
+    const V init = start != nullptr ? load<V>(start) : zero<V>();
+    for (int i = 0; i < X; ++i) sum[i] = init;
+    for (int64_t ky = 0; ky < r.taps_y; ++ky) {
+      const T* x_row = r.rows[ky] + x_offset;
+      const T* w_row = w + ky * r.w_row;
+      for (int64_t k = 0; k < r.run; ++k, w_row += r.w_channel) {
+        const T* xp = x_row + k;
+        const V first = hold(load<V>(w_row));
+        const V second = hold(load<V>(w_row + r.w_tap));
+        const V third = hold(load<V>(w_row + 2 * r.w_tap));
+        unroll<X + 2>([&](auto cell) {
+          constexpr int i = cell;
+          const V x = hold(broadcast<V>(*xp));
+          xp += r.x_position;
+          if constexpr (i >= 2) sum[i - 2] = fma(third, x, sum[i - 2]);
+          if constexpr (i >= 1 && i <= X) sum[i - 1] = fma(second, x, sum[i - 1]);
+          if constexpr (i < X) sum[i] = fma(first, x, sum[i]);
+        });
+      }
+    }
+    const V floor = broadcast<V>(r.floor);
+    unroll<X>([&](auto i) {
+      const V result = max(floor, sum[i]);  // keeps NaN
+      if (last == L) {
+        store(out + i * r.out_position, result);
+      } else {
+        store_partial(out + i * r.out_position, result, last);
+      }
+    });
+    x_offset += X * r.x_position;
+    out += X * r.out_position;
+  }
+}
+
+template <class T>
+class ThreeTable {
+ public:
+  static TileFn<T> at(int positions) { return kTable[static_cast<size_t>(positions - kFewestThree + 1)]; }
+
+ private:
+  template <size_t... I>
+  static constexpr std::array<TileFn<T>, sizeof...(I)> fill(std::index_sequence<I...>) {
+    return {correlate_three<T, static_cast<int>(I) + kFewestThree - 1>...};
+  }
+  static constexpr auto kTable =
+      fill(std::make_index_sequence<static_cast<size_t>(kMostThree - kFewestThree + 2)>{});
+};
+
 }  // namespace fastnn::cpu
