@@ -106,6 +106,59 @@ class ProductTable {
       fill(std::make_index_sequence<static_cast<size_t>(kMostBlocks* kMostPositions)>{});
 };
 
+constexpr int kMostThree = vector_registers == 32 ? 8 : 3;
+
+/// Three taps side by side at a stride of 1, for K input channels and one block of output channels in rows:
+/// an input is broadcast once for the three positions that see it. cells: of a row of x; pad: before it; tap:
+/// from tap to tap in out.
+template <class T, int K>
+void product_three(const Block<T>& block, int64_t cells, int64_t pad, const T* x, const T* dy, T* out,
+                   int64_t tap, int64_t last) {
+  constexpr int L = vector_lanes<T>;
+  using V = Vec<T, L>;
+  const Block<T> b = block;
+  V sum[K][3] = {};
+  for (int64_t r = 0; r < b.rows; ++r) {
+    const T* xp = x + r * b.x_row;
+    const T* gp = dy + r * b.dy_row;
+    const auto gradient = [&](int64_t position) {
+      if (position < 0 || position >= b.positions) return zero<V>();
+      const T* at = gp + position * b.dy_position;
+      return last == L ? load<V>(at) : load_partial<V>(at, last);
+    };
+    V second = gradient(pad - 1), third = gradient(pad - 2);
+    for (int64_t cell = 0; cell < cells; ++cell) {
+      const V first = hold(gradient(cell + pad));
+      for (int k = 0; k < K; ++k) {
+        const V v = hold(broadcast<V>(xp[k]));
+        sum[k][0] = fma(v, first, sum[k][0]);
+        sum[k][1] = fma(v, second, sum[k][1]);
+        sum[k][2] = fma(v, third, sum[k][2]);
+      }
+      third = second;
+      second = first;
+      xp += b.x_position;
+    }
+  }
+  unroll<K * 3>([&](auto i) {
+    constexpr int k = i / 3, t = i % 3;
+    T* target = out + t * tap + k * b.out_row;
+    if (last == L) {
+      store(target, load<V>(target) + sum[k][t]);
+    } else {
+      store_partial(target, load_partial<V>(target, last) + sum[k][t], last);
+    }
+  });
+}
+
+template <class T>
+struct ThreeTable {
+  using Fn = void (*)(const Block<T>&, int64_t, int64_t, const T*, const T*, T*, int64_t, int64_t);
+  static constexpr auto kTable = []<size_t... I>(std::index_sequence<I...>) {
+    return std::array<Fn, sizeof...(I)>{product_three<T, static_cast<int>(I) + 1>...};
+  }(std::make_index_sequence<kMostThree>{});
+};
+
 template <class T, int E>
 struct Conv2dGradKernel {
   static void run(const KernelCall& call) { Partial(call.configuration<Config>(), call.scratch).add(call); }
@@ -122,7 +175,9 @@ struct Conv2dGradKernel {
       const bool padded = w_.pad_left > 0 || right > 0;
       // The taps of a row as one run of input channels: for one or two channels alone the tiles would be too
       // thin.
-      merged_ = c_.groups == 1 && w_.dilation_x == 1 && (!padded || c_.in <= 2);
+      three_ = E == 1 && c_.group_out() <= kBlock && w_.columns == 3 && w_.stride_x == 1 &&
+               w_.dilation_x == 1 && w_.out_width >= 4;
+      merged_ = !three_ && c_.groups == 1 && w_.dilation_x == 1 && (!padded || c_.in <= 2);
       x_width_ = w_.width;
       if (merged_ && padded) {
         x_width_ = w_.pad_left + w_.width + std::max<int64_t>(0, right);
@@ -135,7 +190,7 @@ struct Conv2dGradKernel {
           (c_.out + w_.stride_x * w_.stride_y * c_.in) * E * static_cast<int64_t>(sizeof(T));
       const int64_t most = std::max(kFewest, kNear / bytes);
       block_rows_ = std::clamp<int64_t>(most / w_.out_width, 1, w_.out_height);
-      block_positions_ = Split::balanced(w_.out_width, most).size;
+      block_positions_ = three_ ? w_.out_width : Split::balanced(w_.out_width, most).size;
       tiles_ = choose_tiles((c_.group_out() + kBlock - 1) / kBlock,
                             merged_ ? w_.columns * c_.in : c_.group_in(), block_rows_ * block_positions_);
     }
@@ -187,6 +242,12 @@ struct Conv2dGradKernel {
         const int64_t offset_y = ky * w_.dilation_y - w_.pad_top;
         const auto [y, y_end] = inside(oy, rows, w_.stride_y, offset_y, w_.height);
         if (y >= y_end) continue;
+        if constexpr (E == 1) {
+          if (three_) {
+            add_three(x, dy, out + ky * w_.columns * c_.group_in() * c_.out, y, y_end, offset_y);
+            continue;
+          }
+        }
         for (int64_t kx = 0; kx < (merged_ ? 1 : w_.columns); ++kx) {
           // A padded copy begins pad_left columns to the left.
           const int64_t offset_x = kx * w_.dilation_x - (merged_ ? 0 : w_.pad_left);
@@ -202,6 +263,28 @@ struct Conv2dGradKernel {
           add_tap(block, x + ((y * w_.stride_y + offset_y) * x_width_ + p * w_.stride_x + offset_x) * cell,
                   dy + (y * w_.out_width + p) * c_.out * E,
                   out + (ky * w_.columns + kx) * c_.group_in() * c_.out * E);
+        }
+      }
+    }
+
+    // All taps of a row of the kernel, for rows [y, y_end) of the output.
+    void add_three(const T* x, const T* dy, T* out, int64_t y, int64_t y_end, int64_t offset_y) {
+      const Block<T> block{.rows = y_end - y,
+                           .positions = w_.out_width,
+                           .x_row = w_.stride_y * w_.width * c_.in,
+                           .x_position = c_.in,
+                           .dy_row = w_.out_width * c_.out,
+                           .dy_position = c_.out,
+                           .out_row = c_.out};
+      const Split inputs = Split::balanced(c_.group_in(), kMostThree);
+      for (int64_t g = 0; g < c_.groups; ++g) {
+        for (int64_t i = 0; i < inputs.parts; ++i) {
+          const int64_t k = inputs.first(i);
+          ThreeTable<T>::kTable[static_cast<size_t>(inputs.size_of(i) - 1)](
+              block, w_.width, w_.pad_left,
+              x + (y * w_.stride_y + offset_y) * w_.width * c_.in + g * c_.group_in() + k,
+              dy + y * w_.out_width * c_.out + g * c_.group_out(), out + k * c_.out + g * c_.group_out(),
+              c_.group_in() * c_.out, c_.group_out());
         }
       }
     }
@@ -226,6 +309,7 @@ struct Conv2dGradKernel {
     const Config& c_;
     const ops::Window2d& w_;
     Scratch scratch_;
+    bool three_ = false;  // product_three serves
     bool merged_;
     int64_t x_width_;
     T* copy_ = nullptr;
