@@ -326,3 +326,30 @@ def test_a_cache_that_is_full_is_named():
         )
     with pytest.raises(ValueError, match="cache must be a pair of tensors"):
         function_of(lambda x: layer(x, x, cache=x), [x])
+
+
+# ---- masks that come with the inputs ------------------------------------------------------------
+
+
+def test_masks_of_embeddings_are_heeded_and_handed_on():
+    ids = np.array([[3, 1, 4, 1, 5], [2, 7, 0, 0, 0], [6, 0, 0, 0, 0]])
+    fastnn.random.set_seed(1)
+    given = fastnn.Input((5,), dtype="int32")
+    x = layers.TokenAndPositionEmbedding(9, 5, 8, mask_zero=True)(given)
+    encoder = layers.TransformerEncoder(16, 2)
+    decoder = layers.TransformerDecoder(16, 2)
+    attention = layers.MultiHeadAttention(2, 4)
+    y1, y2 = encoder(x), decoder(x, x)
+    y3 = attention(y1, y2)
+    model = fastnn.Model(given, [y1, y2, y3, layers.GlobalAveragePooling1D()(y3)])
+    whole = model.predict(ids, verbose=0)
+    for row, length in ((1, 2), (2, 1)):
+        cut = ids[row : row + 1, :length]
+        small = fastnn.Input((length,), dtype="int32")
+        z = model.layers[1](small)
+        u1, u2 = encoder(z), decoder(z, z)
+        u3 = attention(u1, u2)
+        alone = fastnn.Model(small, [u1, u2, u3, layers.GlobalAveragePooling1D()(u3)]).predict(cut, verbose=0)
+        for long, short in zip(whole[:3], alone[:3], strict=True):
+            np.testing.assert_allclose(long[row, :length], short[0], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(whole[3][row], alone[3][0], rtol=1e-4, atol=1e-5)

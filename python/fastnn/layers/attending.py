@@ -18,6 +18,7 @@ from fastnn.tensor import Shape, Tensor, apply, apply_all
 class Attending(Layer):
     """What attention with as many key heads as query heads and with fewer share."""
 
+    supports_masking = True
     dropout: float
     seed: int | None
     attention_axes: tuple[int, ...] | None = None
@@ -117,7 +118,7 @@ class Attending(Layer):
         query_mask : Tensor, optional
             (None, T): 0 or False where there is no query. What comes out there is not to be used.
         value_mask, key_mask : Tensor, optional
-            (None, S): 0 or False where there is no key.
+            (None, S): 0 or False where there is no key; by default the mask of `value`, `key`.
         attention_mask : Tensor, optional
             (None, T, S), or (None, heads, T, S), extents of 1 allowed: 0 or False where a query does not see
             a key.
@@ -145,6 +146,10 @@ class Attending(Layer):
             return self._call_with_cache(query, value, cache, cache_update_index, value_mask)
         if value is None:
             raise self._no_value()
+        own_mask = query.mask
+        value_mask = value.mask if value_mask is None else value_mask
+        if key is not None and key_mask is None and key.mask is not value_mask:
+            key_mask = key.mask
         key = value if key is None else key
         shapes = [self._positions(name, x) for name, x in (("query", query), ("value", value), ("key", key))]
         if shapes[1] != shapes[2]:
@@ -180,9 +185,11 @@ class Attending(Layer):
         }
         if return_attention_scores:
             mixed, scores = attention_with_scores(heads, mask, attributes)
-            return self._restored(self._output(mixed), lead), scores  # type: ignore[misc]
-        mixed = apply_all("attention", [*heads, mask], attributes)[0]
-        return self._restored(self._output(mixed), lead)  # type: ignore[misc]
+        else:
+            mixed, scores = apply_all("attention", [*heads, mask], attributes)[0], None
+        out = self._restored(self._output(mixed), lead)  # type: ignore[misc]
+        out.mask = own_mask
+        return out if scores is None else (out, scores)
 
     def project(self, value: Tensor, key: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return keys and values (None, S, heads, size) of a sequence, to be given as `cache`."""

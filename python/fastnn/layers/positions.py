@@ -153,6 +153,8 @@ class TokenAndPositionEmbedding(Layer):
     embedding_dim : int
         Features of the vectors.
     embeddings_initializer : str or Initializer, default "uniform"
+    mask_zero : bool, default False
+        Whether the id 0 is padding, that layers behind mask.
     **kwargs
         ``name``, ``trainable``, ``dtype``.
 
@@ -178,9 +180,11 @@ class TokenAndPositionEmbedding(Layer):
         sequence_length: int,
         embedding_dim: int,
         embeddings_initializer: Any = "uniform",
+        mask_zero: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.mask_zero = self.supports_masking = bool(mask_zero)
         self.vocabulary_size = positive(self.label, "vocabulary_size", vocabulary_size)
         self.sequence_length = positive(self.label, "sequence_length", sequence_length)
         self.embedding_dim = positive(self.label, "embedding_dim", embedding_dim)
@@ -209,6 +213,12 @@ class TokenAndPositionEmbedding(Layer):
         _check_positions(self.label, positions, length)
         tokens = apply("embedding", [inputs, self.token_embeddings])
         return apply("add", [tokens, rows_at(self.position_embeddings, length, 0, positions)])
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return where the ids are not 0, if that is padding."""
+        if not self.mask_zero:
+            return None
+        return apply("step_mask", [inputs], {"value": 0.0, "dtype": self.dtype})
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the vectors."""

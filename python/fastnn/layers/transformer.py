@@ -18,6 +18,8 @@ from fastnn.tensor import Tensor, apply
 class _Block(Layer):
     """What encoder and decoder share: the arguments, and how parts are put together."""
 
+    supports_masking = True
+
     def __init__(
         self,
         intermediate_dim: int,
@@ -137,7 +139,8 @@ class TransformerEncoder(_Block):
     Notes
     -----
     Called as ``layer(inputs, padding_mask=None, attention_mask=None)``: inputs (None, positions, features);
-    the padding mask (None, positions) is 0 or False where there is no token; the attention mask
+    the padding mask (None, positions) is 0 or False where there is no token, by default the inputs' mask; the
+    attention mask
     (None, positions, positions) where a position does not see another. Weights: those of a
     `MultiHeadAttention` and its `LayerNormalization`, of two `Dense` layers and theirs.
 
@@ -164,11 +167,14 @@ class TransformerEncoder(_Block):
         self, inputs: Tensor, padding_mask: Any = None, attention_mask: Any = None, training: bool = False
     ) -> Any:
         """Compute the block's outputs."""
+        seen = inputs.mask if padding_mask is None else padding_mask
 
         def attend(x: Tensor) -> Any:
-            return self._self_attention(x, x, value_mask=padding_mask, attention_mask=attention_mask)
+            return self._self_attention(x, x, value_mask=seen, attention_mask=attention_mask)
 
-        return self._feed_forward(self._part(inputs, self._self_attention_norm, attend))
+        out = self._feed_forward(self._part(inputs, self._self_attention_norm, attend))
+        out.mask = inputs.mask
+        return out
 
 
 class TransformerDecoder(_Block):
@@ -200,7 +206,8 @@ class TransformerDecoder(_Block):
     -----
     Called as ``layer(decoder_sequence, encoder_sequence=None, decoder_padding_mask=None,
     decoder_attention_mask=None, encoder_padding_mask=None, encoder_attention_mask=None,
-    use_causal_mask=True)``; sequences are (None, positions, features), padding masks (None, positions).
+    use_causal_mask=True)``; sequences are (None, positions, features), padding masks (None, positions), by
+    default those of the sequences.
     Whether there is an encoder is settled at the first call.
 
     With ``self_attention_cache`` and ``self_attention_cache_update_index`` it works on the next positions of
@@ -262,6 +269,10 @@ class TransformerDecoder(_Block):
                 f"encoder_sequence, and is called {'with' if with_encoder else 'without'} one"
             )
         new_cache = None
+        if decoder_padding_mask is None and self_attention_cache is None:
+            decoder_padding_mask = decoder_sequence.mask
+        if encoder_padding_mask is None and encoder_sequence is not None:
+            encoder_padding_mask = encoder_sequence.mask
 
         def attend(x: Tensor) -> Any:
             if self_attention_cache is not None:
@@ -296,6 +307,7 @@ class TransformerDecoder(_Block):
         if self._cross_attention is not None:
             out = self._part(out, self._cross_attention_norm, attend_to_encoder)
         out = self._feed_forward(out)
+        out.mask = decoder_sequence.mask
         return out if new_cache is None else (out, new_cache)
 
     def cross_attention_cache(self, encoder_sequence: Tensor) -> tuple[Tensor, Tensor]:
