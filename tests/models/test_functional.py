@@ -106,6 +106,7 @@ def test_forms_of_inputs_and_outputs(kind):
         model = fastnn.Model([a, {"b": b}], {"all": [total, twice]})
         made = model.predict([A, {"b": 2 * A}], verbose=0)
         assert list(made) == ["all"]
+        assert model.output_names == [total.name, twice.name]
         found = made["all"]
     np.testing.assert_allclose(found[0], 3 * A)
     np.testing.assert_allclose(found[1], 4 * A)
@@ -565,3 +566,35 @@ def test_a_frozen_normalisation_without_parameters_keeps_its_averages():
     model.train_on_batch(A, VALUE)
     np.testing.assert_array_equal(norm.moving_mean.numpy(), changed)
     assert not np.allclose(model.forward(A, training=True), in_training, atol=1e-3)
+
+
+def test_losses_of_tensors_between_inputs_and_outputs():
+    x = fastnn.Input((4,), name="x")
+    code = layers.Dense(2, name="code")(x)
+    model = fastnn.Model(x, layers.Dense(4, name="back")(code), name="m")
+    model.compile("sgd", "mse")
+    plain = model.evaluate(A, A, verbose=0)
+    model.add_loss(code)
+    expected = plain + np.mean(fastnn.Model(x, code).predict(A, verbose=0))
+    assert model.evaluate(A, A, verbose=0) == pytest.approx(expected, rel=1e-5)
+    for wrong in (3.0, None):
+        with pytest.raises((TypeError, RuntimeError), match="add_loss"):
+            model.add_loss(wrong)
+    with pytest.raises(ValueError, match="depend on Input 'other'"):
+        model.add_loss(layers.Dense(1)(fastnn.Input((2,), name="other")))
+
+
+def test_an_input_can_be_an_output():
+    x = fastnn.Input((4,))
+    same_again, halves = fastnn.Model(x, [x, layers.Rescaling(0.5)(x)]).predict(A, verbose=0)
+    np.testing.assert_array_equal(same_again, A)
+    np.testing.assert_array_equal(halves, 0.5 * A)
+
+
+def test_a_thousand_layers_in_a_row():
+    x = tensor = fastnn.Input((2,))
+    for i in range(1000):
+        tensor = layers.Rescaling(1.0, 0.5, name=f"step_{i}")(tensor)
+    model = fastnn.Model(x, tensor)
+    np.testing.assert_allclose(model.predict(np.zeros((1, 2)), verbose=0), [[500.0, 500.0]])
+    assert fastnn.models.clone_model(model).predict(np.zeros((1, 2)), verbose=0)[0, 0] == 500.0

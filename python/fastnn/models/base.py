@@ -98,7 +98,7 @@ class Model(Trainable, Predicting, Differentiable, Endpoints):
         if not trainable and inputs is not None:
             self.trainable = False
 
-    def add_loss(self, loss: Tensor) -> None:
+    def add_loss(self, loss: Any) -> None:
         """Add to the loss that training minimises.
 
         Parameters
@@ -118,7 +118,7 @@ class Model(Trainable, Predicting, Differentiable, Endpoints):
         >>> model.evaluate(np.ones((4, 2)), verbose=0)
         2.0
         """
-        if self._network is None or loss.graph is not None:
+        if self._network is None or not isinstance(loss, Tensor) or loss.graph is not None:
             super().add_loss(loss)
             return
         losses = [*self._network.losses, loss]

@@ -78,7 +78,9 @@ class Endpoints(Layer):
     def output_names(self) -> list[str]:
         """The outputs' names: the keys of a dict, or the layers' that made them."""
         if isinstance(self.output, dict):
-            return [str(key) for key in self.output for _ in leaves(self.output[key])]
+            parts = {str(key): list(leaves(value)) for key, value in self.output.items()}
+            # Behind a key with several outputs these are named apart.
+            return unique([t.name if len(found) > 1 else key for key, found in parts.items() for t in found])
         if self._network is None and len(self.outputs) > 1:
             return [f"output_{i + 1}" for i in range(len(self.outputs))]
         return unique([tensor.name for tensor in self.outputs])
