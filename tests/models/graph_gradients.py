@@ -1,6 +1,7 @@
 """Random arrays and weights, and gradients of a layer by itself."""
 
 import numpy as np
+import pytest
 
 from fastnn import _core, ops
 from fastnn.layers import BuildContext
@@ -30,3 +31,19 @@ def gradients_of(layer, x, training=False):
     found = context.graph.gradients(loss.id, [t.id for t in targets])
     function = _core.Function(context.graph, [loss.id, *found])
     return function, [w for w, _ in context.weights]
+
+
+def assert_weight_gradients(layer, x, training=False, rel=1e-6, step=1e-5):
+    """Gradients with respect to all weights against central differences."""
+    function, weights = gradients_of(layer, x, training)
+    found = function.run([x], seed=3)
+    for weight, gradient in zip(weights, found[2:], strict=True):
+        before, direction = weight.numpy(), draw(*weight.shape)
+        values = []
+        for distance in (step, -step):
+            weight.assign(before + distance * direction)
+            values.append(float(function.run([x], seed=3)[0]))
+        weight.assign(before)
+        numeric = (values[0] - values[1]) / (2 * step)
+        assert np.sum(gradient * direction) == pytest.approx(numeric, rel=rel, abs=1e-9), weight.path
+    return function, found
