@@ -67,7 +67,7 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Array], metadata: 
     from safetensors.numpy import save
 
     target = check_target(path)
-    arrays = {name: np.ascontiguousarray(a, a.dtype.newbyteorder("<")) for name, a in tensors.items()}
+    arrays = {name: np.asarray(a, a.dtype.newbyteorder("<"), order="C") for name, a in tensors.items()}
     texts = {"format": FORMAT, "format_version": str(VERSION), **metadata}
     digest = _Digest(texts)
     for name in sorted(arrays):
