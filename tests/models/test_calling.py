@@ -116,3 +116,11 @@ def test_add_loss_of_something_else():
         Wrong(name="w")(fastnn.Input((2,)))
     with pytest.raises(RuntimeError, match="no graph is being built"):
         layers.Dense(1).add_loss(Tensor((None,)))
+
+
+def test_layers_and_nothing_as_inputs():
+    with pytest.raises(TypeError, match=r"Dense 'a': was called on Dense 'b' itself"):
+        layers.Dense(2, name="a")(layers.Dense(3, name="b"))
+    for nothing in (None, [], [None]):
+        with pytest.raises(TypeError, match="called without inputs"):
+            layers.Dense(2)(nothing)

@@ -230,3 +230,15 @@ def test_names_that_are_taken(name):
 
     with pytest.raises(AttributeError, match=f"Taken: '{name}' is what all layers.*'own_{name}'"):
         Taken()
+
+
+def test_a_constructor_that_forgets_its_base():
+    class Forgetful(fastnn.Model):
+        def __init__(self):
+            self.dense = layers.Dense(2)
+
+        def call(self, x):
+            return self.dense(x)
+
+    with pytest.raises(AttributeError, match=r"'Forgetful'.*has not called super\(\).__init__\(\)"):
+        Forgetful()(X)

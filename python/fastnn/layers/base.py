@@ -377,6 +377,8 @@ class Layer(Calls):
             if isinstance(getattr(type(self), name, None), property):
                 return object.__getattribute__(self, name)  # whose own AttributeError this is
             why = ""
+            if "_store" not in self.__dict__ and not name.startswith("__"):
+                why = ": its __init__ has not called super().__init__(), which comes before all else"
             if not name.startswith("_") and self.__dict__.get("built") is False:
                 why = "; it is not built yet, weights come with an input shape, `build`, or the first call"
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{why}")

@@ -70,6 +70,7 @@ class Calls:
             training = extra.pop("training")
         tensors = [leaf for leaf in (*leaves(inputs), *leaves(extra)) if isinstance(leaf, Tensor)]
         if not tensors:
+            self._refuse_layers_and_nothing(inputs)
             return self._call_on_arrays(inputs, bool(training), extra)
         for leaf in (*leaves(inputs), *(leaf for leaf in leaves(extra) if isinstance(leaf, np.ndarray))):
             if leaf is not None and not isinstance(leaf, Tensor):
@@ -88,6 +89,17 @@ class Calls:
         node.outputs = map_leaves(lambda t: node.output(t), self._declare(inputs, training, extra))
         self._nodes.append(node)
         return node.outputs
+
+    def _refuse_layers_and_nothing(self, inputs: Any) -> None:
+        given = list(leaves(inputs))
+        if all(leaf is None for leaf in given):
+            raise TypeError(f"{self.label}: was called without inputs, on {inputs!r}")
+        for leaf in given:
+            if isinstance(leaf, Calls):
+                raise TypeError(
+                    f"{self.label}: was called on {leaf.label} itself, not on what it returns; call that "
+                    "layer on its own inputs first"
+                )
 
     def _named_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Further arguments of `call` by their names."""

@@ -117,8 +117,8 @@ def by_name(label: str, what: str, given: Mapping[Any, Any], names: Sequence[str
     for key in given:
         if key not in names:
             raise ValueError(
-                f"{label}: {what} has a part {key!r}{nearest(str(key), list(names))}; there are "
-                f"{_listed(names)}"
+                f"{label}: {what} has a part {key!r}, but there is none of that name"
+                f"{nearest(str(key), list(names))}"
             )
     return [given.get(name) for name in names]
 
