@@ -20,7 +20,7 @@ from .base import Layer as Layer
 from .cells import GRUCell as GRUCell
 from .cells import LSTMCell as LSTMCell
 from .cells import SimpleRNNCell as SimpleRNNCell
-from .cells import StackedRNNCells as StackedRNNCells
+from .stacked_cells import StackedRNNCells as StackedRNNCells
 from .context import BuildContext as BuildContext
 from .conv2d import Conv2D as Conv2D
 from .conv_transpose import Conv1DTranspose as Conv1DTranspose

@@ -7,12 +7,12 @@ from typing import Any
 
 from fastnn import ops
 from fastnn.layers.base import Layer
-from fastnn.layers.cells import StackedRNNCells, call_cell, check_cell
 from fastnn.layers.input_spec import InputSpec
 from fastnn.layers.kept_states import KeptStates
 from fastnn.layers.masking import check_mask
 from fastnn.layers.nest import leaves, map_leaves
 from fastnn.layers.serialization import deserialize
+from fastnn.layers.stacked_cells import StackedRNNCells, call_cell, check_cell
 from fastnn.ops.loops import Zeros, trace_scan
 from fastnn.tensor import Tensor
 
