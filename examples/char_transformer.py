@@ -25,10 +25,10 @@ def windows(ids, beginning):
     return cut[:-1].reshape(count, CONTEXT), cut[1:].reshape(count, CONTEXT)
 
 
-def make_model(characters, steps, rate=2e-3):
+def make_model(characters, steps, rate=3e-3):
     """Build and compile the network for a number of training steps."""
     model = fastnn.models.transformer_lm(
-        characters, CONTEXT, num_layers=4, model_dim=128, num_heads=4, dropout=0.1
+        characters, CONTEXT, num_layers=4, model_dim=128, num_heads=4, dropout=0.05
     )
     warmup = min(200, steps // 10)
     schedule = fastnn.schedules.CosineDecay(
