@@ -1,6 +1,7 @@
 """A generative adversarial network on MNIST (Goodfellow et al. 2014): two models trained against each other.
 
 `fit` trains one model; here each step is made of `forward`, `vjp` and the optimizers' `apply_gradients`.
+After 4,000 steps most of what the generator makes can be read as digits.
 
 Run: python examples/gan.py            (writes gan.png)
 """

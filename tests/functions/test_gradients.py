@@ -204,6 +204,35 @@ def test_roots_of_gradients_in_lanes_without_a_sample(samples, layout):
     np.testing.assert_allclose(found[1], difference(expected, kernel), rtol=1e-6)
 
 
+def test_a_gradient_penalty_through_convolutions():
+    """As critics of Wasserstein GANs have it: its gradient by differences."""
+    convolution = fastnn.layers.Conv2D(3, 3, strides=2, padding="same", dtype="float64")
+    pooled = fastnn.layers.AveragePooling2D(dtype="float64")
+    head = Dense(1, dtype="float64")
+
+    def penalty(x):
+        y = fastnn.activations.leaky_relu(convolution(x), 0.2)
+        y = head(fastnn.layers.Flatten(dtype="float64")(pooled(y)))
+        slope = ops.gradients(y, x)
+        return ops.mean((ops.sqrt(ops.sum(slope**2, axis=(1, 2, 3))) - 1) ** 2)
+
+    x = array(5, 8, 8, 2)
+    step = fastnn.value_and_grad(
+        penalty, argnums=None, weights=[convolution, head], batched=0, dtype="float64"
+    )
+    _, found = step(x)
+    kernel = convolution.kernel.numpy()
+    for index in [(0, 0, 0, 0), (1, 2, 1, 2), (2, 1, 0, 1)]:
+        values = []
+        for h in (1e-5, -1e-5):
+            moved = kernel.copy()
+            moved[index] += h
+            convolution.kernel.assign(moved)
+            values.append(step(x)[0])
+        convolution.kernel.assign(kernel)
+        assert found[0][index] == pytest.approx((values[0] - values[1]) / 2e-5, rel=1e-5, abs=1e-8)
+
+
 # ---- errors ----------------------------------------------------------------------------------------------
 
 

@@ -56,12 +56,18 @@ def gradients(y: Tensor, xs: Any, seed: Tensor | None = None, unconnected: str =
     >>> Slope()(np.array([[1.0, 2.0]]))
     array([[ 3., 12.]], dtype=float32)
     """
-    from fastnn.layers.weight import Weight
-
     if unconnected not in ("raise", "zeros"):
         raise ValueError(f"gradients: unconnected must be 'raise' or 'zeros', got {unconnected!r}")
     given = list(xs) if isinstance(xs, (list, tuple)) else [xs]
-    for what, tensor in (("y", y), *((f"xs[{i}]", x) for i, x in enumerate(given))):
+    results = _found(y, given, len(given) if unconnected == "raise" else 0, seed)
+    return results if isinstance(xs, (list, tuple)) else results[0]
+
+
+def _found(y: Any, xs: Sequence[Any], strict: int, seed: Tensor | None = None) -> list[Tensor]:
+    """Return gradients; of those after the first `strict` ones zeros where y does not depend on them."""
+    from fastnn.layers.weight import Weight
+
+    for what, tensor in (("y", y), *((f"xs[{i}]", x) for i, x in enumerate(xs))):
         if isinstance(tensor, Weight):
             continue
         if not isinstance(tensor, Tensor) or tensor.graph is None:
@@ -73,16 +79,15 @@ def gradients(y: Tensor, xs: Any, seed: Tensor | None = None, unconnected: str =
             raise TypeError(
                 f"gradients: {what}, tensor {tensor.name!r}, holds {tensor.dtype}, which has no gradient"
             )
-    targets = [_used(x) for x in given]
+    targets = [_used(x) for x in xs]
     made = _add_gradients(_used(y), targets, seed)
     for i, (found, target) in enumerate(zip(made, targets, strict=True)):
-        if found is None and unconnected == "raise":
+        if found is None and i < strict:
             raise ValueError(
                 f"gradients: y, tensor {y.name!r}, does not depend on xs[{i}], tensor {target.name!r}; "
                 "unconnected='zeros' gives zeros"
             )
-    results = [_zeros(t) if found is None else found for found, t in zip(made, targets, strict=True)]
-    return results if isinstance(xs, (list, tuple)) else results[0]
+    return [_zeros(t) if found is None else found for found, t in zip(made, targets, strict=True)]
 
 
 def _used(x: Any) -> Tensor:
@@ -131,7 +136,8 @@ def value_and_grad(
     argnums : int, sequence of int or None, default 0
         With respect to which arguments; None for none.
     weights : Layer, Model, Weight or sequence of them, optional
-        With respect to which weights, besides; of layers and models the trainable ones.
+        With respect to which weights, besides; of layers and models the trainable ones. Zeros where one has
+        no effect.
     batched : int or sequence of int, default ()
         Which arguments are batches, with a row a sample, as layers and models want them.
     training : bool, default False
@@ -252,7 +258,7 @@ class _Differentiated:
             y = _scalar(self.f(*args))
             chosen = [args[number] for number in self.argnums]
             weights = self._weights()
-            found = gradients(y, [*chosen, *weights])
+            found = _found(y, [*chosen, *weights], len(chosen))
             return y, self._shaped(found[: len(chosen)], found[len(chosen) :])
         return self._on_arrays(args)
 
@@ -305,7 +311,7 @@ class _Traced:
             y = _scalar(owner.f(*tensors))
             weights = owner._weights()
             chosen = [tensors[number] for number in owner.argnums]
-            found = gradients(y, [*chosen, *weights])
+            found = _found(y, [*chosen, *weights], len(chosen))
         self.arguments = len(chosen)
         self.updates = [weight for weight, _ in context.updates] if owner.training else []
         values = [value for _, value in context.updates] if owner.training else []
