@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from fastnn import _numbers
 from fastnn.data_adapter import as_rows, is_batches, iterate_batches, split_batch
-from fastnn.losses.labels import match_labels, match_weight
 from fastnn.models.loop import Data
 from fastnn.models.structure import by_name, distribute
 
@@ -138,6 +137,8 @@ def _lists_batches(x: Any) -> bool:
 def _prepare_arrays(
     model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Mapping[Any, Any] | None, caller: str
 ) -> Data:
+    from fastnn.losses.labels import match_labels
+
     rows = model._input_arrays(x)
     samples = int(rows[0].shape[0])
     objectives = model._objectives()
@@ -189,6 +190,8 @@ def _sample_weights(
     parts = [given] * len(names)
     if several:
         parts = distribute(caller, "sample_weight", given, structure, names, optional=True)
+    from fastnn.losses.labels import match_weight
+
     result = []
     for part, extents, name in zip(parts, dims, names, strict=True):
         what = caller if len(names) == 1 else f"{caller}: output '{name}'"

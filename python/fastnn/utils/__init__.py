@@ -11,36 +11,7 @@ Examples
 ((2, 2), (2, 2))
 """
 
-from typing import TYPE_CHECKING, Any
+from fastnn._lazy import attach
 
-from ._batches import PyDataset, Sequence
-from ._labels import to_categorical
-from ._scaling import MinMaxScaler, StandardScaler, normalize
-from ._seeding import set_random_seed
-from ._sequences import pad_sequences
-from ._splitting import train_val_test_indices, train_val_test_split
-
-if TYPE_CHECKING:
-    from ._plotting import plot_model
-
-__all__ = [
-    "MinMaxScaler",
-    "PyDataset",
-    "Sequence",
-    "StandardScaler",
-    "normalize",
-    "pad_sequences",
-    "plot_model",
-    "set_random_seed",
-    "to_categorical",
-    "train_val_test_indices",
-    "train_val_test_split",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "plot_model":  # layers come along with it
-        from ._plotting import plot_model
-
-        return plot_model
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# What there is, and where, says __init__.pyi: for type checkers and, at first use of a name, for Python.
+__getattr__, __dir__, __all__ = attach(__name__, __file__)
