@@ -203,6 +203,142 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
 
 
 @op
+def selu(x: Any) -> Any:
+    """``1.0507 x`` where x is positive, ``1.7581 * (exp(x) - 1)`` below.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+        Floating point.
+
+    Returns
+    -------
+    Tensor or numpy.ndarray
+
+    Raises
+    ------
+    TypeError
+        If x holds integers.
+
+    Examples
+    --------
+    >>> from fastnn import ops
+    >>> ops.selu([-1.0, 1.0]).round(4)
+    array([-1.1113,  1.0507], dtype=float32)
+    """
+    return apply("activation", [floating(x, "selu")], {"kind": "selu"})
+
+
+@op
+def mish(x: Any) -> Any:
+    """``x * tanh(softplus(x))``.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+        Floating point.
+
+    Returns
+    -------
+    Tensor or numpy.ndarray
+
+    Raises
+    ------
+    TypeError
+        If x holds integers.
+
+    Examples
+    --------
+    >>> from fastnn import ops
+    >>> ops.mish([-1.0, 1.0]).round(4)
+    array([-0.3034,  0.8651], dtype=float32)
+    """
+    return apply("activation", [floating(x, "mish")], {"kind": "mish"})
+
+
+@op
+def softsign(x: Any) -> Any:
+    """``x / (1 + abs(x))``.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+        Floating point.
+
+    Returns
+    -------
+    Tensor or numpy.ndarray
+
+    Raises
+    ------
+    TypeError
+        If x holds integers.
+
+    Examples
+    --------
+    >>> from fastnn import ops
+    >>> ops.softsign([-1.0, 1.0])
+    array([-0.5,  0.5], dtype=float32)
+    """
+    return apply("activation", [floating(x, "softsign")], {"kind": "softsign"})
+
+
+@op
+def hard_sigmoid(x: Any) -> Any:
+    """``(x + 3) / 6``, limited to 0 and 1.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+        Floating point.
+
+    Returns
+    -------
+    Tensor or numpy.ndarray
+
+    Raises
+    ------
+    TypeError
+        If x holds integers.
+
+    Examples
+    --------
+    >>> from fastnn import ops
+    >>> ops.hard_sigmoid([-1.0, 1.0]).round(4)
+    array([0.3333, 0.6667], dtype=float32)
+    """
+    return apply("activation", [floating(x, "hard_sigmoid")], {"kind": "hard_sigmoid"})
+
+
+@op
+def celu(x: Any, alpha: float = 1.0) -> Any:
+    """``x`` where it is positive, ``alpha * (exp(x / alpha) - 1)`` below.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+        Floating point.
+    alpha : float, default 1.0
+
+    Returns
+    -------
+    Tensor or numpy.ndarray
+
+    Raises
+    ------
+    TypeError
+        If x holds integers.
+
+    Examples
+    --------
+    >>> from fastnn import ops
+    >>> ops.celu([-1.0, 1.0], alpha=2.0).round(4)
+    array([-0.7869,  1.    ], dtype=float32)
+    """
+    return apply("activation", [floating(x, "celu")], {"kind": "celu", "alpha": float(alpha)})
+
+
+@op
 def softmax(x: Any, axis: int = -1) -> Any:
     """Exponentials divided by their sum along an axis.
 
