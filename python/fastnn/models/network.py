@@ -29,7 +29,7 @@ class Network:
     nodes : list of Node
         Each after those that it takes its inputs from.
     layers : list of Layer
-        In the order of their first calls; an `InputLayer` stands for each input.
+        Those farther from the outputs first, as Keras has them; an `InputLayer` stands for each input.
     input_dtypes : list of str
         What each input is in a graph.
 
@@ -62,9 +62,12 @@ class Network:
         for position, tensor in enumerate(self.flat_inputs):
             if any(tensor is other for other in self.flat_inputs[:position]):
                 raise ValueError(f"{label}: Input '{tensor.name}' is given twice among the inputs")
+        self._visits: dict[int, int] = {}  # when an input or a layer was first met, by its id
         self.nodes = self._sorted([*flat_outputs, *self.losses])
         self._check_inputs_are_used([*flat_outputs, *self.losses])
-        self.layers = self._named_layers()
+        self.input_layers = [_input_layer(tensor) for tensor in self.flat_inputs]
+        self.layers = self._ordered_layers()
+        self._check_names()
         self.input_dtypes = [self._input_dtype(tensor) for tensor in self.flat_inputs]
         floating = [n.layer.dtype for n in self.nodes if n.layer.dtype in ("float32", "float64")]
         self.dtype: str | None = floating[0] if floating else None
@@ -83,7 +86,10 @@ class Network:
                     open_nodes.pop()
                     done[id(node)] = node  # type: ignore[assignment]
                     continue
-                if id(tensor) in known or id(node) in done:
+                if id(tensor) in known:
+                    self._visits.setdefault(id(tensor), len(self._visits))
+                    continue
+                if id(node) in done:
                     continue
                 if node is None:
                     raise ValueError(self._disconnected(tensor, open_nodes))
@@ -91,6 +97,7 @@ class Network:
                     first = next(i for i, other in enumerate(open_nodes) if other is node)
                     chain = " <- ".join(n.layer.label for n in [*open_nodes[first:], node])
                     raise ValueError(f"{self.label}: the graph has a cycle: {chain}")
+                self._visits.setdefault(id(node.layer), len(self._visits))
                 open_nodes.append(node)
                 stack.append((tensor, True))
                 stack += [(source, False) for source in reversed(node.tensors())]
@@ -115,23 +122,25 @@ class Network:
                     "leave it out, or use it"
                 )
 
-    def _named_layers(self) -> list[Layer]:
-        found: list[Layer] = []
-        for tensor in self.flat_inputs:
-            layer: Layer = InputLayer(
-                tensor.shape[1:], tensor.batch_size, tensor.dtype, name=tensor.name.replace("/", "_")
-            )
-            node = Node(layer, tensor, {})
-            node.outputs = tensor
-            layer._nodes.append(node)
-            found.append(layer)
-        known: dict[int, Layer] = {}
-        for node in self.nodes:
-            if id(node.layer) not in known:
-                known[id(node.layer)] = node.layer
-                found.append(node.layer)
+    def _ordered_layers(self) -> list[Layer]:
+        """Layers by their distance from the outputs, as Keras orders them, and so their weights."""
+        depths: dict[int, int] = {}  # of nodes, inputs and layers, by their ids
+        layers: dict[int, Layer] = {}
+        own = {id(tensor) for tensor in self.flat_inputs}
+        for node in reversed(self.nodes):
+            layers[id(node.layer)] = node.layer
+            depth = max(depths.get(id(node), 0), depths.get(id(node.layer), 0))
+            depths[id(node)] = depths[id(node.layer)] = depth
+            for tensor in node.tensors():
+                before = id(tensor) if id(tensor) in own else id(tensor.node)
+                depths[before] = max(depths.get(before, 0), depth + 1)
+        keys = {id(tensor): layer for tensor, layer in zip(self.flat_inputs, self.input_layers, strict=True)}
+        order = sorted([*keys, *layers], key=lambda key: (-depths.get(key, 0), self._visits[key]))
+        return [keys[key] if key in keys else layers[key] for key in order]
+
+    def _check_names(self) -> None:
         by_name: dict[str, Layer] = {}
-        for layer in found:
+        for layer in [*self.input_layers, *self.layers]:
             other = by_name.setdefault(layer.name, layer)
             if other is not layer:
                 kinds = f"{type(other).__name__} and {type(layer).__name__}"
@@ -139,7 +148,6 @@ class Network:
                     f"{self.label}: two layers ({kinds}) are named '{layer.name}'; names must differ within "
                     "a model"
                 )
-        return found
 
     def _input_dtype(self, tensor: Tensor) -> str:
         """Find the type that all layers that take an input agree on."""
@@ -243,8 +251,10 @@ class Network:
             )
             for position, tensor in enumerate(leaves(node.outputs)):
                 places[id(tensor)] = [number, position]
+        inner = [layer for layer in self.layers if not any(layer is own for own in self.input_layers)]
+        layers = [*self.input_layers, *inner]  # inputs in the order in which they are given
         return {
-            "layers": [serialize(layer) for layer in self.layers],
+            "layers": [serialize(layer) for layer in layers],
             "calls": calls,
             "inputs": encode(self.inputs, place),
             "outputs": encode(self.outputs, place),
@@ -287,6 +297,16 @@ def fits(shape: tuple[Any, ...], declared: tuple[Any, ...]) -> bool:
     return len(shape) == len(declared) and all(
         wanted is None or found == wanted for found, wanted in zip(shape, declared, strict=True)
     )
+
+
+def _input_layer(tensor: Tensor) -> Layer:
+    """Return the layer that stands for an input."""
+    name = tensor.name.replace("/", "_")
+    layer = InputLayer(tensor.shape[1:], tensor.batch_size, tensor.dtype, name=name)
+    node = Node(layer, tensor, {})
+    node.outputs = tensor
+    layer._nodes.append(node)
+    return layer
 
 
 def _shapes(tensors: list[Tensor]) -> str:
