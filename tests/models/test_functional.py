@@ -606,7 +606,8 @@ def test_layers_and_weights_are_in_the_order_of_keras():
     deep = layers.Dense(3, name="second")(layers.Dense(3, name="first")(a))
     joined = layers.Add(name="joined")([deep, b])
     side = layers.Dense(3, name="side")(b)
-    model = fastnn.Model([b, a], [layers.Dense(1, name="end")(joined), layers.Add(name="sum")([side, joined])])
+    ends = [layers.Dense(1, name="end")(joined), layers.Add(name="sum")([side, joined])]
+    model = fastnn.Model([b, a], ends)
     order = ["a", "first", "second", "b", "joined", "side", "end", "sum"]
     assert [layer.name for layer in model.layers] == order
     assert [w.owner.name for w in model.weights[::2]] == ["first", "second", "side", "end"]
