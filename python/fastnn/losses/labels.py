@@ -169,12 +169,6 @@ def match_weight(weight: Any, samples: int, dims: Sequence[int], owner: str) -> 
     if np.ndim(weight) == 0:
         weight = np.full(samples, weight)
     array = as_rows(weight, f"{owner}: sample_weight")
-    if (array < 0).any():
-        place = tuple(int(i) for i in np.argwhere(array < 0)[0])
-        raise ValueError(
-            f"{owner}: sample_weight[{', '.join(map(str, place))}] is {array[place]}: weights must be at "
-            "least 0. For losses with signs of their own, use add_loss"
-        )
     rows, wanted = list(array.shape[1:]), list(dims)
     if array.shape[0] == samples:
         if rows == wanted[: len(rows)]:
