@@ -199,8 +199,8 @@ def _sample_weights(
         if weights is not None and (weights < 0).any():
             place = tuple(int(i) for i in np.argwhere(weights < 0)[0])
             raise ValueError(
-                f"{what}: sample_weight[{', '.join(map(str, place))}] is {weights[place]}: weights must be at "
-                "least 0. Losses with signs of their own go into add_loss, or into a loss function's labels"
+                f"{what}: sample_weight[{', '.join(map(str, place))}] is {weights[place]}: weights must be "
+                "at least 0. Losses with signs of their own go into add_loss, or into a loss function's labels"
             )
         result.append(weights)
     return result
