@@ -200,7 +200,7 @@ def _sample_weights(
             place = tuple(int(i) for i in np.argwhere(weights < 0)[0])
             raise ValueError(
                 f"{what}: sample_weight[{', '.join(map(str, place))}] is {weights[place]}: weights must be "
-                "at least 0. Losses with signs of their own go into add_loss, or into a loss function's labels"
+                "at least 0. Losses with signs of their own go into add_loss"
             )
         result.append(weights)
     return result
