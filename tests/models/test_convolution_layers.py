@@ -297,6 +297,22 @@ def test_bilinear_upsampling():
     )
 
 
+def test_resizing():
+    x = data(3, 2, 3, 2)
+    check(layers.Resizing(4, 9, "nearest", dtype="float64"), x, repeated(x, (2, 3)))
+    check(layers.Resizing(4, 9, dtype="float64"), x, bilinear(bilinear(x, 1, 2), 2, 3))
+    y = data(3, 4, 6, 2)  # halves: the mean of two neighbours
+    check(layers.Resizing(2, 3, dtype="float64"), y, y.reshape(3, 2, 2, 3, 2, 2).mean((2, 4)))
+
+
+def test_center_crop():
+    x = data(3, 7, 6, 2)
+    check(layers.CenterCrop(4, 6, dtype="float64"), x, x[:, 1:5])
+    check(layers.CenterCrop(7, 3, dtype="float64"), x, x[:, :, 1:4])
+    with pytest.raises(ValueError, match="height=8 is more than the input has"):
+        layers.CenterCrop(8, 6)(x)
+
+
 @pytest.mark.parametrize(
     ("rank", "amounts", "pairs"),
     [

@@ -107,9 +107,11 @@ from .rectifiers import ReLU as ReLU
 from .recurrent import GRU as GRU
 from .recurrent import LSTM as LSTM
 from .recurrent import SimpleRNN as SimpleRNN
+from .resampling import CenterCrop as CenterCrop
 from .resampling import Cropping1D as Cropping1D
 from .resampling import Cropping2D as Cropping2D
 from .resampling import Cropping3D as Cropping3D
+from .resampling import Resizing as Resizing
 from .resampling import UpSampling1D as UpSampling1D
 from .resampling import UpSampling2D as UpSampling2D
 from .resampling import UpSampling3D as UpSampling3D

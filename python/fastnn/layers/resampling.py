@@ -136,6 +136,52 @@ class UpSampling3D(_UpSampling):
         )
 
 
+class Resizing(Layer):
+    """Images brought to one size.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the results.
+    interpolation : {"bilinear", "nearest"}, default "bilinear"
+        "bilinear" weighs the four pixels around a point, without smoothing before.
+    data_format : {None, "channels_last"}
+    **kwargs
+        ``name``, ``dtype``, ``input_shape``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import Resizing
+    >>> Resizing(2, 2)(np.arange(16.0).reshape(1, 4, 4, 1))[0, :, :, 0]
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        interpolation: str = "bilinear",
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.height = integer(self.label, "height", height, 1)
+        self.width = integer(self.label, "width", width, 1)
+        self.interpolation = choice(self.label, "interpolation", interpolation, ("bilinear", "nearest"))
+        self.data_format = channels_last(self.label, data_format)
+        self.input_spec = channels_spec(2)
+
+    def call(self, inputs: Tensor) -> Any:
+        """Resize the images."""
+        return _resize(inputs, (self.height, self.width), self.interpolation)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the output's shape for an input's."""
+        return (None, self.height, self.width, batch_shape(self.label, input_shape)[-1])
+
+
 def _amounts(label: str, name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
     """Return an amount before and after for each dimension.
 
@@ -350,3 +396,48 @@ class Cropping3D(_Cropping):
         self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(cropping, data_format, **kwargs)
+
+
+class CenterCrop(Layer):
+    """The middle of images; an odd row or column more is left out at the end.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the results; at most the images'.
+    data_format : {None, "channels_last"}
+    **kwargs
+        ``name``, ``dtype``, ``input_shape``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.layers import CenterCrop
+    >>> CenterCrop(1, 2)(np.arange(12.0).reshape(1, 3, 4, 1))[0, :, :, 0]
+    array([[5., 6.]], dtype=float32)
+    """
+
+    def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.height = integer(self.label, "height", height, 1)
+        self.width = integer(self.label, "width", width, 1)
+        self.data_format = channels_last(self.label, data_format)
+        self.input_spec = channels_spec(2)
+
+    def call(self, inputs: Tensor) -> Any:
+        """Cut the middle out."""
+        self.compute_output_shape(inputs.shape)
+        rest = [int(n or 0) - m for n, m in zip(inputs.shape[1:3], (self.height, self.width), strict=True)]
+        before = [n // 2 for n in rest]
+        after = [n - b for n, b in zip(rest, before, strict=True)]
+        return apply(
+            "pad", [inputs], {"before": [-b for b in before] + [0], "after": [-a for a in after] + [0]}
+        )
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the output's shape for an input's."""
+        shape = batch_shape(self.label, input_shape)
+        for name, given, extent in (("height", self.height, shape[1]), ("width", self.width, shape[2])):
+            if extent is not None and given > extent:
+                raise ValueError(f"{self.label}: {name}={given} is more than the input has (shape {shape})")
+        return (None, self.height, self.width, shape[-1])
