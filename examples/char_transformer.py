@@ -3,7 +3,11 @@
 Four blocks of width 128 see 64 characters; the last tenth of the text is kept for validation. Each epoch cuts
 the text into windows of 64 characters anew, from another beginning.
 
-Run: FASTNN_DATA=folder python examples/char_transformer.py [--epochs 60] [--text folder]
+In a run of 11 epochs the validation loss was 1.655 nats a character after four of them (472 s) and 1.621
+after five (559 s), on two cores that were shared with other programs: the five took at most 213 s of
+processor time. That run was not followed further.
+
+Run: FASTNN_DATA=folder python examples/char_transformer.py [--epochs 11] [--text folder]
 where the folder has tiny_shakespeare/input.txt; without it the text is downloaded.
 """
 
@@ -77,7 +81,7 @@ def write(model, characters, beginning="\n", count=500, seed=0):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=60, help="passes over the text (default 60)")
+    parser.add_argument("--epochs", type=int, default=11, help="passes over the text (default 11)")
     parser.add_argument("--text", help="folder with input.txt")
     arguments = parser.parse_args()
     model, characters, _ = train(arguments.epochs, arguments.text)
