@@ -73,6 +73,25 @@ def test_two_digits_at_once(capsys):
     assert "left, right" in capsys.readouterr().out  # what the shared layers are connected to
 
 
+def test_the_character_lstm_learns_and_writes(monkeypatch):
+    example = load("char_lstm")
+    monkeypatch.setattr(example, "BATCH", 8)
+    monkeypatch.setattr(example, "STEPS", 16)
+    text = "the quick brown fox jumps over the lazy dog. " * 100
+    characters = "".join(sorted(set(text)))
+    ids = np.array([characters.index(c) for c in text], "uint8")
+    monkeypatch.setattr(
+        example.fastnn.datasets.tiny_shakespeare,
+        "load_data",
+        lambda path: (ids[:4000], ids[4000:], characters),
+    )
+    model, _, loss = example.train(4, verbose=False)
+    assert loss < 2.5  # nothing learned: 3.3
+    written = example.write(model, characters, "the ", 20)
+    assert written.startswith("the ")
+    assert len(written) == 24
+
+
 def test_the_character_transformer_learns_and_writes(monkeypatch):
     example = load("char_transformer")
     text = "the quick brown fox jumps over the lazy dog. " * 200
