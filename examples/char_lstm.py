@@ -4,8 +4,8 @@ The text is cut into as many streams as a batch has rows. The layers are statefu
 stream where the one before it ended, so that the network remembers more than the 64 characters through which
 gradients flow. The last tenth of the text is kept for validation.
 
-Validation loss: 1.611 nats a character after 3 of the 16 epochs (209 s), 1.460 after 12 (1239 s), on two cores
-that other programs used as well.
+Validation loss: 1.611 nats a character after 3 of the 16 epochs (209 s), 1.460 after 12 (1239 s), on two
+cores that other programs used as well.
 
 Run: FASTNN_DATA=folder python examples/char_lstm.py [--epochs 16] [--text folder]
 where the folder has tiny_shakespeare/input.txt; without it the text is downloaded.
