@@ -297,6 +297,45 @@ def test_bad_arguments():
         layer(np.zeros((2, 4)))
 
 
+class BadCell(layers.Layer):
+    def __init__(self, state_size, function, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size, self.function = state_size, function
+
+    def call(self, inputs, states):
+        return self.function(inputs, states)
+
+
+@pytest.mark.parametrize(
+    "state_size, function, error, message",
+    [
+        (2, lambda x, states: None, TypeError, "BadCell 'bad': call must return tensors.* returned nothing"),
+        (2, lambda x, states: (np.zeros(3), states), TypeError, "BadCell 'bad': .* returned a ndarray"),
+        (2, lambda x, states: (x, [ops.concatenate([x, x], axis=-1)]), ValueError,
+         r"RNN 'rnn'.*carry\['states'\] begins as \(None, 2\).* returns \(None, 6\)"),
+        ([2, 2], lambda x, states: (x, states[:1]), ValueError, "'bad': got 2 states, but returned 1"),
+        (2, lambda x, states: x, TypeError, "BadCell 'bad': a cell's call must return .output, new states."),
+    ],
+)  # fmt: skip
+def test_bad_cells(state_size, function, error, message):
+    with pytest.raises(error, match=message):
+        layers.RNN(BadCell(state_size, function, name="bad"), name="rnn")(np.zeros((2, 4, 3), "float32"))
+
+
+def test_empty_sequences_are_refused():
+    with pytest.raises(ValueError, match=r"RNN 'rnn'.*\(2, 0, 3\)"):
+        layers.RNN(layers.GRUCell(2), name="rnn")(np.zeros((2, 0, 3)))
+
+
+def test_sequences_that_are_masked_as_a_whole():
+    layer = layers.RNN(layers.LSTMCell(2), return_state=True)
+    x, h, c = np.ones((2, 4, 3), "float32"), draw(2, 2, dtype="float32"), draw(2, 2, dtype="float32")
+    output, last_h, last_c = layer(x, initial_state=[h, c], mask=np.zeros((2, 4), bool))
+    assert not output.any()
+    np.testing.assert_array_equal(last_h, h)
+    np.testing.assert_array_equal(last_c, c)
+
+
 # -------------------------------------------------------------------------------- beside the fused layers
 
 FUSED = {

@@ -12,7 +12,7 @@ from fastnn.layers.kept_states import KeptStates
 from fastnn.layers.masking import check_mask
 from fastnn.layers.nest import leaves, map_leaves
 from fastnn.layers.serialization import deserialize
-from fastnn.layers.stacked_cells import StackedRNNCells, call_cell, check_cell
+from fastnn.layers.stacked_cells import StackedRNNCells, call_cell, check_cell, output_and_states
 from fastnn.ops.loops import Zeros, trace_scan
 from fastnn.tensor import Tensor
 
@@ -185,7 +185,8 @@ class RNN(KeptStates, Layer):
         if known is not None:
             return tuple(known)
         step = Tensor((None, *inputs.shape[2:]), inputs.dtype, "step")
-        output, _ = self.cell._declare(step, None, {"states": self._declared_states()})
+        returned = self.cell._declare(step, None, {"states": self._declared_states()})
+        output, _ = output_and_states(self.cell, returned)
         return tuple(n for n in output.shape if n is not None)
 
     @classmethod

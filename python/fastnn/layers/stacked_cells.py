@@ -82,12 +82,16 @@ def call_cell(cell: Layer, inputs: Any, states: Any) -> tuple[Any, Any]:
     """Apply a cell to a step; states come back in the structure in which they went in."""
     several = isinstance(states, (list, tuple))
     given = states if several else [states]
-    returned = cell(inputs, given)
-    if not isinstance(returned, (list, tuple)) or len(returned) != 2:
-        raise TypeError(f"{cell.label}: a cell's call must return (output, new states), got {returned!r}")
-    output, new = returned
+    output, new = output_and_states(cell, cell(inputs, given))
     if not isinstance(new, (list, tuple)):
         new = [new]
     if len(new) != len(given):
         raise ValueError(f"{cell.label}: got {len(given)} states, but returned {len(new)}")
     return output, list(new) if several else new[0]
+
+
+def output_and_states(cell: Layer, returned: Any) -> tuple[Any, Any]:
+    """Return the two things that a cell's call returned."""
+    if not isinstance(returned, (list, tuple)) or len(returned) != 2:
+        raise TypeError(f"{cell.label}: a cell's call must return (output, new states), got {returned!r}")
+    return returned[0], returned[1]
