@@ -197,11 +197,14 @@ def main() -> None:
 
 def save(path: Path, figures: dict[str, Any]) -> None:
     """Put one case's figures into the file, in the place of older ones."""
+    from sides.cases import CASES
+
     shown = [a for a in sys.argv[1:] if "=" not in a and a != "--python"]
     figures["command"] = " ".join(["python", "benchmarks/peers.py", *shown])
     held = json.loads(path.read_text()) if path.exists() else {"cases": {}}
     held["machine"] = machine()
     held["cases"][figures["case"]] = figures
+    held["cases"] = {name: held["cases"][name] for name in CASES if name in held["cases"]}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(held, indent=2) + "\n")
 

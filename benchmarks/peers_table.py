@@ -36,7 +36,8 @@ def main() -> None:
     for case in cases:
         rows = {row["framework"]: row for row in case["rows"]}
         own = rows["fastnn"]
-        title = f"{case['title']}, batch {case['batch']}, a {case['unit']}"
+        article = "an" if case["unit"] == "epoch" else "a"
+        title = f"{case['title']}, batch {case['batch']}, {article} {case['unit']}"
         cells = [title, f"**{time_text(own['seconds'])}**", f"{own['percent_of_peak']:.0f} %"]
         for peer in PEERS:
             row = rows.get(peer)
