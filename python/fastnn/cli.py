@@ -238,12 +238,21 @@ def _refuse_other_model(name: str, network: Any, resume: str) -> None:
         raise ValueError(f"--resume {resume}: the saved model is no {name}; {cure}")
 
 
+def _refuse_no_classifier(path: str, network: Any) -> None:
+    """Say that a saved model does not give a score for each class of one input."""
+    if len(network.inputs) != 1 or len(network.outputs) != 1:
+        counts = f"{len(network.inputs)} inputs and {len(network.outputs)} outputs"
+        raise ValueError(f"{path} has {counts}, not one each")
+    shape = network.outputs[0].shape
+    if len(shape) != 2 or (shape[1] or 0) < 2:
+        raise ValueError(f"{path} gives outputs of shape {shape}, not a score for each class")
+
+
 def _report(network: Any, x: Array, y: Array) -> None:
-    loss, accuracy = network.evaluate(x, y, verbose=0)
+    loss = network.evaluate(x, y, verbose=0, return_dict=True)["loss"]
     predicted = network.predict(x, verbose=0).argmax(axis=1)
-    click.echo(
-        f"test loss {loss:.4f}, test accuracy {accuracy:.4f} ({int((predicted == y).sum())} of {len(y)})"
-    )
+    right = int((predicted == y).sum())
+    click.echo(f"test loss {loss:.4f}, test accuracy {right / len(y):.4f} ({right} of {len(y)})")
     click.echo(fastnn.reports.classification_report(y, predicted, digits=4))
     click.echo("confusion matrix (rows: true class, columns: predicted)")
     for row in fastnn.reports.confusion_matrix(y, predicted):
@@ -257,6 +266,7 @@ def _report(network: Any, x: Array, y: Array) -> None:
 def evaluate(model: str, data: str) -> None:
     """Evaluate the saved MODEL on test images: loss, accuracy, a report of each class, confusion matrix."""
     network = fastnn.load_model(model)
+    _refuse_no_classifier(model, network)
     _, (xt, yt) = _load(data)
     if network.get_compile_config() is None:
         network.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -276,13 +286,12 @@ def evaluate(model: str, data: str) -> None:
 def predict(model: str, images: tuple[str, ...], top: int, invert: bool) -> None:
     """Classify IMAGEs (PNG, JPEG, PGM and others, .npy, or IDX) with the saved MODEL."""
     network = fastnn.load_model(model)
+    _refuse_no_classifier(model, network)
     shape = network.input_shape[1:]
     if len(shape) == 2:
         shape = (*shape, 1)
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise ValueError(f"{model} takes inputs of shape {network.input_shape}, which are not images")
-    if len(network.output_shape) != 2:
-        raise ValueError(f"{model} gives outputs of shape {network.output_shape}, not a score for each class")
     from fastnn._pictures import read_pictures
 
     for path in images:

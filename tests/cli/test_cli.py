@@ -313,3 +313,28 @@ def test_predict_wants_a_score_for_each_class(tmp_path):
     done = run("predict", tmp_path / "map.safetensors", tmp_path / "x.npy")
     assert done.exit_code == 2
     assert "gives outputs of shape (None, 4, 4, 2), not a score for each class" in done.output
+
+
+def test_evaluate_takes_models_without_metrics_and_refuses_what_does_not_classify(digits, tmp_path):
+    import fastnn
+
+    path = tmp_path / "model.safetensors"
+    model = fastnn.models.perceptron()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.save(path)
+    done = run("evaluate", path, "--data", digits)
+    assert done.exit_code == 0 and "test accuracy" in done.output, done.output
+    x = fastnn.Input((28, 28))
+    flat = fastnn.layers.Flatten()(x)
+    for outputs, expected in (
+        (fastnn.layers.Dense(1)(flat), "gives outputs of shape (None, 1), not a score for each class"),
+        (
+            [fastnn.layers.Dense(2)(flat), fastnn.layers.Dense(3)(flat)],
+            "1 inputs and 2 outputs, not one each",
+        ),
+    ):
+        fastnn.Model(x, outputs).save(path)
+        np.save(tmp_path / "x.npy", np.zeros((28, 28)))
+        for command in (["evaluate", path, "--data", digits], ["predict", path, tmp_path / "x.npy"]):
+            done = run(*command)
+            assert done.exit_code == 2 and expected in done.output, done.output
