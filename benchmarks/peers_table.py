@@ -21,14 +21,15 @@ def main() -> None:
     data = json.loads((ROOT / "benchmarks" / "results" / "peers.json").read_text())
     cases = list(data["cases"].values())
     versions = {r["framework"]: r["version"] for case in cases for r in case["rows"]}
-    peak = max(case["peak_gflops"] for case in cases if case["threads"] > 1)
+    peaks = [case["peak_gflops"] for case in cases if case["threads"] > 1]
     rounds = min(len(row["rounds"]) for case in cases for row in case["rows"])
     names = ", ".join(f"{PEERS[f]} {v}" for f, v in versions.items() if f in PEERS)
     lines = [
         f"Times on 2 threads (single samples: 1) of an {data['machine']['processor']} whose multiply-add "
-        f"peak, measured in the same runs, is {peak:.0f} GFLOP/s; float32, Adam, each framework at its "
-        f"defaults ({names}). Medians of at least {rounds} rounds in which the frameworks took turns; in "
-        "brackets, the median of the rounds' ratios to fastnn: `python benchmarks/peers.py --case all`.",
+        f"peak on 2 threads, measured in the same runs, is {min(peaks):.0f} to {max(peaks):.0f} GFLOP/s; "
+        f"float32, Adam, each framework at its defaults ({names}). Medians of at least {rounds} rounds in "
+        "which the frameworks took turns; in brackets, the median of the rounds' ratios to fastnn. A row's "
+        f"command: `{cases[0]['command']}`, with the case's name from `benchmarks/sides/cases.py`.",
         "",
         "| work | fastnn | of the peak | " + " | ".join(PEERS.values()) + " |",
         "|---|---|---|" + "---|" * len(PEERS),

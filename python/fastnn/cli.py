@@ -32,6 +32,9 @@ class _Command(click.Group):
             return super().invoke(context)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except BrokenPipeError:  # whoever read the output has had enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            context.exit(1)
         except (ValueError, TypeError, RuntimeError, OSError, ImportError) as error:
             if context.params.get("debug"):
                 raise

@@ -181,3 +181,18 @@ def test_float64_by_default():
 def test_dtypes_that_differ():
     with pytest.raises(TypeError, match=r"Dense 'b': computes in float64, but its input .* is float32"):
         fastnn.Sequential([fastnn.Input((3,)), layers.Dense(2), layers.Dense(1, dtype="float64", name="b")])
+
+
+def test_arguments_of_keras_that_ask_for_nothing_are_taken():
+    from fastnn import losses
+
+    layers.BatchNormalization(synchronized=False)
+    layers.Dense(3, lora_rank=None)
+    layers.LayerNormalization(rms_scaling=False)
+    losses.SparseCategoricalCrossentropy(axis=-1)
+    with pytest.raises(ValueError, match=r"lora_rank=4 is not supported"):
+        layers.Dense(3, lora_rank=4)
+    with pytest.raises(ValueError, match=r"synchronized=True is not supported"):
+        layers.BatchNormalization(synchronized=True)
+    with pytest.raises(ValueError, match="axis -1"):
+        losses.SparseCategoricalCrossentropy(axis=1)

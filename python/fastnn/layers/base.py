@@ -22,6 +22,29 @@ from fastnn.layers.serialization import plain
 from fastnn.layers.weight import Weight
 from fastnn.tensor import Node, Tensor
 
+# Arguments of Keras' layers that fastnn has no use for, with the values that ask for nothing.
+_FOREIGN = {
+    "autocast": (True, False),
+    "lora_rank": (None,),
+    "lora_alpha": (None,),
+    "quantization_config": (None,),
+    "synchronized": (False,),
+    "rms_scaling": (False,),
+    "renorm": (False,),
+    "use_cudnn": ("auto", False),
+    "zero_output_for_mask": (False,),
+}
+
+
+def _drop_foreign(label: str, kwargs: dict[str, Any]) -> None:
+    """Take arguments out that Keras' configurations carry; refuse values that fastnn cannot honour."""
+    for name in [name for name in kwargs if name in _FOREIGN]:
+        value = kwargs.pop(name)
+        if not any(value is known or value == known for known in _FOREIGN[name]):
+            raise ValueError(
+                f"{label}: {name}={value!r} is not supported; leave it out, or give {_FOREIGN[name][0]!r}"
+            )
+
 
 class Layer(Calls):
     """A description of a computation with weights of its own.
@@ -89,6 +112,7 @@ class Layer(Calls):
         self._nodes: list[Node] = []  # calls on tensors without a graph
         self._lock = threading.RLock()
         self._declared_input_shape = declared_shape(self.label, kwargs)
+        _drop_foreign(self.label, kwargs)
         if kwargs:
             unknown = next(iter(kwargs))
             raise TypeError(

@@ -125,8 +125,11 @@ class SparseCategoricalCrossentropy(CategoricalLoss):
         name: str | None = "sparse_categorical_crossentropy",
         dtype: str | None = None,
         label_smoothing: float = 0.0,
+        axis: int = -1,
     ) -> None:
         super().__init__(name, reduction, dtype)
+        if axis != -1:
+            raise ValueError(f"SparseCategoricalCrossentropy: classes must lie along axis -1, got {axis!r}")
         self.from_logits = bool(from_logits)
         self.ignore_class = check_class("SparseCategoricalCrossentropy", "ignore_class", ignore_class)
         self.label_smoothing = real(type(self).__name__, "label_smoothing", label_smoothing, 0, 1, below=True)
