@@ -118,11 +118,13 @@ def test_class_weights_are_for_classes():
     make(1, "sigmoid", "binary_crossentropy").fit(X, TARGETS > 0.5, class_weight={1: 2.0}, verbose=0)
 
 
-def test_negative_sample_weights_are_refused():
-    weights = np.ones(40)
-    weights[7] = -2
-    with pytest.raises(ValueError, match=r"fit: sample_weight\[7\] is -2.0: weights must be at least 0"):
-        make().fit(X, TARGETS, sample_weight=weights, verbose=0)
+def test_negative_sample_weights_turn_the_loss_around():
+    """As policy gradients give them: advantages for weights."""
+    model = make()
+    before = model.evaluate(X, TARGETS, verbose=0)
+    history = model.fit(X, TARGETS, sample_weight=-np.ones(40), batch_size=40, verbose=0)
+    assert history.history["loss"][0] == pytest.approx(-before, rel=1e-5)
+    assert model.evaluate(X, TARGETS, verbose=0) > before
 
 
 # ---- mistakes --------------------------------------------------------------------------------------------

@@ -195,14 +195,7 @@ def _sample_weights(
     result = []
     for part, extents, name in zip(parts, dims, names, strict=True):
         what = caller if len(names) == 1 else f"{caller}: output '{name}'"
-        weights = match_weight(part, samples, extents[:-1], what)
-        if weights is not None and (weights < 0).any():
-            place = tuple(int(i) for i in np.argwhere(weights < 0)[0])
-            raise ValueError(
-                f"{what}: sample_weight[{', '.join(map(str, place))}] is {weights[place]}: weights must be "
-                "at least 0. Losses with signs of their own go into add_loss"
-            )
-        result.append(weights)
+        result.append(match_weight(part, samples, extents[:-1], what))
     return result
 
 
