@@ -1,6 +1,7 @@
 """Sentiment of film reviews (IMDB) by a convolutional network over word vectors.
 
-The recipe was chosen on the last 5,000 training reviews.
+No settings were chosen among; --validate holds the last 5,000 training reviews out for those who want
+to.
 
 Run: python examples/imdb_text_cnn.py [--data FOLDER] [--quick] [--validate]
 """
