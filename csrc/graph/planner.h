@@ -22,10 +22,8 @@ class Planner {
   void emit_tile(int32_t node_index);
   void emit_partial(int32_t node_index);
   void emit_whole(int32_t node_index);
-  void emit_outputs();
   int32_t operand(TensorId tensor, int32_t lanes);
   int32_t as_lanes(TensorId tensor, int32_t lanes);
-  int32_t made_lanes(TensorId tensor) const;
   int32_t packed(TensorId tensor, const Node& node, const Kernel& kernel, const KernelFn pack);
   int32_t new_tensor(const TensorType& type, TensorId source, int32_t lanes);
   int32_t push_step(Step step);
@@ -39,6 +37,10 @@ class Planner {
   // planner_layout.cpp: pure functions of graph, shapes, dtype and instruction set
   void choose_layout();
   int32_t node_lanes(int32_t node_index) const;
+
+  // planner_outputs.cpp
+  void emit_outputs();
+  int32_t made_lanes(TensorId tensor) const;
 
   // planner_memory.cpp
   void assign_spaces();
