@@ -28,3 +28,15 @@ def test_unknown_cases_are_named():
         [sys.executable, str(SCRIPT), "--case", "lenet6"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2 and "unknown case 'lenet6'" in done.stderr
+
+
+def test_the_roofline_has_a_point_for_each_op_that_computes(tmp_path):
+    out = tmp_path / "roofline.json"
+    script = ROOT / "benchmarks" / "roofline.py"
+    subprocess.run([sys.executable, str(script), "--case", "mlp", "--json", str(out)], check=True)
+    figures = json.loads(out.read_text())
+    assert figures["peak_gflops"] > 0
+    assert set(figures["copy_gbytes_per_second"]) >= {"main memory"}
+    ops = {row["op"] for row in figures["rows"]}
+    assert {"dense", "dense_grad_kernel", "dense_grad_input"} <= ops
+    assert all(0 < row["gflops"] < 2 * figures["peak_gflops"] for row in figures["rows"])

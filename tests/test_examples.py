@@ -132,6 +132,12 @@ def test_the_residual_network_example_runs(data_folder, capsys):
     assert "test accuracy" in capsys.readouterr().out
 
 
+def test_the_deep_residual_network_example_runs(data_folder, capsys):
+    accuracy = load("resnet20_cifar10").main(["--data", str(data_folder("cifar10_jpeg")), "--quick"])
+    assert 0 <= accuracy < 1
+    assert "test accuracy" in capsys.readouterr().out
+
+
 def test_the_recommendation_example_runs(data_folder, capsys):
     folder = str(data_folder("movielens_latest_small"))
     results = load("neumf_movielens").main(["--data", folder, "--quick"])

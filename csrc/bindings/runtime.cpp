@@ -1,5 +1,8 @@
 // Threads, instruction sets, ops.
+#include <algorithm>
 #include <chrono>
+#include <cstring>
+#include <vector>
 
 #include "bindings/bindings.h"
 #include "core/parallel.h"
@@ -51,6 +54,34 @@ void bind_runtime(py::module_& module) {
       py::arg("threads") = 1, py::arg("seconds") = 0.2,
       "Measured float32 multiply-add rate of that many threads, in operations a second (two for each "
       "multiply-add).");
+  module.def(
+      "copy_rate",
+      [](double bytes, int threads, double seconds) {
+        py::gil_scoped_release release;
+        const size_t size = static_cast<size_t>(std::max(64.0, bytes / 2));
+        std::vector<double> rates(static_cast<size_t>(threads), 0.0);
+        parallel(threads, [&](Team& team, int thread) {
+          std::vector<char> from(size, 1), to(size, 2);  // touched by the thread that copies them
+          team.barrier.wait();
+          const auto start = std::chrono::steady_clock::now();
+          double moved = 0, elapsed = 0;
+          while (elapsed < seconds) {
+            for (size_t done = 0; done < size_t{1} << 22; done += size) {
+              from[done % size] = static_cast<char>(done);
+              std::memcpy(to.data(), from.data(), size);
+              moved += 2.0 * static_cast<double>(size);
+            }
+            elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+          }
+          rates[static_cast<size_t>(thread)] = moved / elapsed;
+        });
+        double total = 0;
+        for (double rate : rates) total += rate;
+        return total;
+      },
+      py::arg("bytes"), py::arg("threads") = 1, py::arg("seconds") = 0.2,
+      "Measured rate, in bytes read and written a second, at which that many threads copy memory, each "
+      "within `bytes` of its own: of a cache if they fit one, else of main memory.");
 #if defined(__clang__)
   module.attr("compiler") = "Clang " __clang_version__;
 #else

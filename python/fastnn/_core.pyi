@@ -19,6 +19,7 @@ __all__: list[str] = [
     "available_cores",
     "available_isas",
     "compiler",
+    "copy_rate",
     "current_isa",
     "fma_peak",
     "gather",
@@ -236,6 +237,15 @@ def available_cores() -> int:
 def available_isas() -> list[str]:
     """
     Instruction sets that this machine and installation offer, best first.
+    """
+
+def copy_rate(
+    bytes: typing.SupportsFloat | typing.SupportsIndex,
+    threads: typing.SupportsIndex = 1,
+    seconds: typing.SupportsFloat | typing.SupportsIndex = 0.2,
+) -> float:
+    """
+    Measured rate, in bytes read and written a second, at which that many threads copy memory, each within `bytes` of its own: of a cache if they fit one, else of main memory.
     """
 
 def current_isa() -> str:
