@@ -389,6 +389,16 @@ def group_norm(x: Array, gamma: Array | None, beta: Array | None, **attributes: 
     return group_norm_with_statistics(x, gamma, beta, **attributes)[0]
 
 
+def local_response_normalization(
+    x: Array, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Array:
+    y = np.empty_like(x)
+    for c in range(x.shape[-1]):
+        window = x[..., max(0, c - size // 2) : c + (size - 1) // 2 + 1]
+        y[..., c] = x[..., c] / (k + alpha / size * (window**2).sum(axis=-1)) ** beta
+    return y
+
+
 def batch_moments(x: Array, shift: Array | None) -> tuple[Array, Array]:
     moved = x if shift is None else x - shift
     axes = tuple(range(x.ndim - 1))

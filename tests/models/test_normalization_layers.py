@@ -96,6 +96,31 @@ def test_group_normalization(groups, shape, options):
     check(layer, x, normal * values.get("gamma", 1.0) + values.get("beta", 0.0))
 
 
+@pytest.mark.parametrize("options", [{}, {"size": 4, "alpha": 2, "beta": 1.5, "k": 0.5}, {"size": 1}])
+@pytest.mark.parametrize("shape", [(6,), (3, 4, 6), (2, 19)])
+def test_local_response_normalization(shape, options):
+    layer = layers.LocalResponseNormalization(dtype="float64", **options)
+    x = data(7, *shape) * 9
+    size, alpha, beta, k = ({"size": 5, "alpha": 1e-4, "beta": 0.75, "k": 1.0} | options).values()
+    squares = np.pad(x**2, [(0, 0)] * (x.ndim - 1) + [(size // 2, (size - 1) // 2)])
+    mean = sum(squares[..., i : i + x.shape[-1]] for i in range(size)) / size
+    check(layer, x, x / (k + alpha * mean) ** beta)
+    assert names(layer) == []
+
+
+def test_local_response_normalization_refuses():
+    for argument, value, message in (
+        ("size", 0, "size must be at least 1, got 0"),
+        ("alpha", -1.0, "alpha must be at least 0, got -1.0"),
+        ("beta", np.inf, "beta must be finite"),
+        ("k", 0, "'lrn': k must be above 0, got 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            layers.LocalResponseNormalization(**{argument: value}, name="lrn")
+    with pytest.raises(TypeError, match="size must be an integer, got 2.5"):
+        layers.LocalResponseNormalization(2.5)
+
+
 def test_group_normalization_over_another_axis():
     layer = layers.GroupNormalization(2, axis=1, dtype="float64")
     x = data(3, 4, 5)

@@ -118,6 +118,17 @@ def test_seq2seq_does_not_see_padding():
     np.testing.assert_allclose(short, long, rtol=1e-4, atol=1e-6)
 
 
+def test_alexnet_normalises_after_the_first_two_convolutions():
+    paper = models.alexnet("paper", (67, 67, 3), 5)
+    names = [layer.name for layer in paper.layers]
+    assert names[1:7] == ["conv_1", "response_1", "pool_1", "conv_2", "response_2", "pool_2"]
+    response = paper.get_layer("response_2").get_config()
+    assert (response["size"], response["alpha"], response["beta"], response["k"]) == (5, 5e-4, 0.75, 2.0)
+    plain = models.alexnet("paper", (67, 67, 3), 5, response_normalization=False)
+    assert [layer.name for layer in plain.layers] == [name for name in names if "response" not in name]
+    plain.set_weights(paper.get_weights())
+
+
 def test_sizes_are_the_papers():
     assert models.mobilenet().count_params() == 4253864
     assert models.resnet18().count_params() == 11689512 + 2 * 4800  # moving statistics among them

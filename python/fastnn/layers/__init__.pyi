@@ -57,6 +57,7 @@ from .margins import Cropping3D as Cropping3D
 from .margins import ZeroPadding1D as ZeroPadding1D
 from .margins import ZeroPadding2D as ZeroPadding2D
 from .margins import ZeroPadding3D as ZeroPadding3D
+from .local_response_normalization import LocalResponseNormalization as LocalResponseNormalization
 from .masking import Masking as Masking
 from .merging import Add as Add
 from .merging import Average as Average

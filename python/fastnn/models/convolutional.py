@@ -18,6 +18,7 @@ from fastnn.layers import (
     GlobalAveragePooling2D,
     Input,
     Layer,
+    LocalResponseNormalization,
     MaxPooling2D,
     Rescaling,
 )
@@ -32,12 +33,13 @@ def alexnet(
     classes: int | None = None,
     dropout: float = 0.5,
     name: str = "alexnet",
+    response_normalization: bool = True,
 ) -> Sequential:
     """AlexNet (Krizhevsky et al. 2012): five convolutions, three dense layers.
 
-    "paper" has the paper's layers for images of 227 x 227 pixels, with the two groups in which its second,
-    fourth and fifth convolutions ran on two graphics cards; its local response normalisation is left out, as
-    later networks did without loss. "32x32" has smaller kernels and strides for small images, and about a
+    "paper" has the paper's layers for images of 227 x 227 pixels: local response normalisation after the
+    first two convolutions, and the two groups in which the second, fourth and fifth ran on two graphics
+    cards. "32x32" has smaller kernels and strides for small images, no such normalisation, and about a
     thirtieth of the weights.
 
     Parameters
@@ -50,6 +52,8 @@ def alexnet(
     dropout : float, default 0.5
         Part of the dense layers' units that is left out in training.
     name : str
+    response_normalization : bool, default True
+        Whether "paper" normalises; it has no weights, so that those trained without it fit either way.
 
     Returns
     -------
@@ -84,11 +88,18 @@ def alexnet(
             **{"padding": "same", "kernel_initializer": "he_normal", **kwargs},
         )  # fmt: skip
 
+    def respond(number: int) -> list[Layer]:
+        # The paper's n = 5, alpha = 1e-4 (of the sum; here of the mean), beta = 0.75 and k = 2.
+        layer = LocalResponseNormalization(5, 5e-4, 0.75, 2.0, name=f"response_{number}")
+        return [layer] if response_normalization else []
+
     if paper:
         middle: list[Layer] = [
             conv(1, 96, 11, 4, padding="valid"),
+            *respond(1),
             MaxPooling2D(3, 2, name="pool_1"),
             conv(2, 256, 5, groups=2),
+            *respond(2),
             MaxPooling2D(3, 2, name="pool_2"),
             conv(3, 384, 3),
             conv(4, 384, 3, groups=2),
