@@ -168,26 +168,140 @@ def test_sequences_may_outgrow_the_model():
     assert generate(model, np.arange(15) % 7, 2).shape == (17,)
 
 
-def test_translation():
+def translator(kind, vocabulary=7):
     fastnn.random.set_seed(2)
-    model = fastnn.models.transformer(9, 7, 10, num_layers=2, model_dim=16, num_heads=2)
-    model.set_weights([RANDOM.normal(size=w.shape) * 0.4 for w in model.get_weights()])
-    sources = [[3, 4, 5, 6], [7, 8]]
-    padded = np.array([[3, 4, 5, 6], [7, 8, 0, 0]])
+    if kind == "transformer":
+        model = fastnn.models.transformer(9, vocabulary, 10, num_layers=2, model_dim=16, num_heads=2)
+    else:
+        model = fastnn.models.seq2seq(9, vocabulary, units=16, num_layers=2)
+    model.set_weights([RANDOM.normal(size=w.shape) * 0.6 for w in model.get_weights()])
+    return model
+
+
+SOURCES = [[3, 4, 5, 6], [7, 8]]
+PADDED = np.array([[3, 4, 5, 6], [7, 8, 0, 0]])
+
+
+@pytest.mark.parametrize("kind", ["transformer", "seq2seq"])
+def test_translation(kind):
+    model = translator(kind)
     tokens = np.full((2, 1), 1)
     for _ in range(5):
-        logits = model.predict([padded, tokens], verbose=0)[:, -1]
+        logits = model.predict([PADDED, tokens], verbose=0)[:, -1]
         tokens = np.concatenate([tokens, logits.argmax(1)[:, None]], 1)
-    found = generate(model, [[1], [1]], 5, source=sources)
+    found = generate(model, [[1], [1]], 5, source=SOURCES)
     assert [row.tolist() for row in found] == tokens.tolist()
     alone = generate(model, [1], 5, source=[7, 8])  # padding changes nothing
     assert alone.tolist() == tokens[1].tolist()
-    beams = generate(model, [[1], [1]], 4, source=sources, strategy="beam", beam_width=3)
-    assert [len(row) for row in beams] == [5, 5]
-    with pytest.raises(ValueError, match="needs a source"):
-        generate(model, [1], 5)
-    with pytest.raises(ValueError, match="there are 1 prompts, but 2 sources"):
-        generate(model, [1], 5, source=sources)
+    longer = generate(
+        model, tokens[:, :3].tolist(), 3, source=SOURCES
+    )  # several tokens at once, then one each
+    assert [row.tolist() for row in longer] == tokens.tolist()
+    narrow = generate(model, [[1], [1]], 5, source=SOURCES, strategy="beam", beam_width=1)
+    assert [row.tolist() for row in narrow] == tokens.tolist()
+    whole = tokens[0].tolist()
+    ended = generate(model, [1], 5, source=SOURCES[0], end_token=whole[2])
+    assert ended.tolist() == whole[: whole.index(whole[2], 1) + 1]
+
+
+@pytest.mark.parametrize("penalty", [0.0, 1.0])
+@pytest.mark.parametrize("kind", ["transformer", "seq2seq"])
+def test_a_wide_beam_finds_the_best_translations(kind, penalty):
+    model = translator(kind, vocabulary=3)
+    end = 0
+    candidates = [
+        c
+        for length in (1, 2, 3)
+        for c in itertools.product(range(3), repeat=length)
+        if end not in c[:-1] and (c[-1] == end or length == 3)
+    ]
+    best = []
+    for row in PADDED:
+        targets = np.array([[1, *c, 0, 0][:4] for c in candidates])  # what comes after is not looked at
+        logits = model.predict([np.tile(row, (len(targets), 1)), targets], verbose=0)
+        scores = [
+            sum(
+                log_probabilities(step.astype("float64"))[token]
+                for step, token in zip(steps, c, strict=False)
+            )
+            / len(c) ** penalty
+            for steps, c in zip(logits, candidates, strict=True)
+        ]
+        best.append([1, *candidates[int(np.argmax(scores))]])
+    options = {"strategy": "beam", "beam_width": 27, "end_token": end, "length_penalty": penalty}
+    found = generate(model, [[1], [1]], 3, source=SOURCES, **options)
+    assert [row.tolist() for row in found] == best
+    alone = generate(model, [1], 3, source=SOURCES[1], **options)
+    assert alone.tolist() == best[1]
+
+
+def test_translation_by_any_model_of_two_inputs():
+    source, target = (fastnn.Input((None,), dtype="int32", name=n) for n in ("source", "target"))
+    read = layers.GlobalAveragePooling1D()(layers.Embedding(9, 8)(source))
+    written = layers.GRU(8, return_sequences=True)(layers.Embedding(7, 8)(target), initial_state=read)
+    model = fastnn.Model([source, target], layers.Dense(7)(written))
+    model.set_weights([RANDOM.normal(size=w.shape) for w in model.get_weights()])
+    tokens = np.full((2, 1), 1)
+    for _ in range(4):
+        logits = model.predict([PADDED, tokens], verbose=0)[:, -1]
+        tokens = np.concatenate([tokens, logits.argmax(1)[:, None]], 1)
+    assert [row.tolist() for row in generate(model, [[1], [1]], 4, source=SOURCES)] == tokens.tolist()
+    beams = generate(model, [[1], [1]], 4, source=SOURCES, strategy="beam", beam_width=1)
+    assert [row.tolist() for row in beams] == tokens.tolist()
+
+
+def test_beams_stop_when_nothing_can_be_better(monkeypatch):
+    model = translator("seq2seq")
+    bias = model.get_weights()
+    bias[-1][2] = 50.0  # token 2 ends, and is all but certain
+    model.set_weights(bias)
+    from fastnn import _generation_steps
+
+    def never(self, tokens):
+        raise AssertionError("went on after the best had ended")
+
+    monkeypatch.setattr(_generation_steps.StateSteps, "advance", never)
+    found = generate(model, [1], 9, source=[3, 4], strategy="beam", beam_width=3, end_token=2)
+    assert found.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("kind", ["transformer", "seq2seq"])
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"source": None}, ValueError, "needs a source, the tokens that its encoder reads"),
+        ({"source": SOURCES}, ValueError, "there are 1 prompts, but 2 sources"),
+        ({"source": []}, ValueError, "source must be a sequence of tokens"),
+        ({"source": 3}, ValueError, "source must be a sequence of tokens, or of such sequences, got 3"),
+        ({"source": np.array(3)}, ValueError, "source must be a sequence of tokens"),
+        (
+            {"source": [[]]},
+            ValueError,
+            r"source 0 must be .* one token, got shape \(0,\)",
+        ),
+        ({"source": [[[3]]]}, ValueError, r"source 0 must be .* got shape \(1, 1\)"),
+        ({"source": np.ones((1, 2, 2), int)}, ValueError, r"source 0 must be .* got shape \(2, 2\)"),
+        ({"source": [3.5]}, TypeError, "source 0 must hold whole numbers, got dtype float64"),
+        ({"source": [3, 9]}, ValueError, "source 0: got class or id 9, expected an integer from 0 to 8"),
+        ({"source": [-1]}, ValueError, "source 0: got class or id -1, expected an integer from 0 to 8"),
+        ({"source": [0, 0]}, ValueError, "source 0 is all padding"),
+        ({"prompt": [7]}, ValueError, "prompt 0: got class or id 7, expected an integer from 0 to 6"),
+        ({"prompt": [[[1]]]}, ValueError, r"prompt 0 must be .* got shape \(1, 1\)"),
+        ({"strategy": "beam", "beam_width": 0}, ValueError, "beam_width must be at least 1, got 0"),
+        ({"end_token": 7}, ValueError, "end_token must be below 7, the model's number of tokens, got 7"),
+        ({"strategy": "beam", "end_token": 7}, ValueError, "end_token must be below 7"),
+    ],
+)
+def test_messages_of_translation(kind, options, error, message):
+    arguments = {"model": translator(kind), "prompt": [1], "max_tokens": 2, "source": [3, 4], **options}
+    with pytest.raises(error, match=message):
+        generate(**arguments)
+
+
+def test_a_source_must_fit_the_model():
+    with pytest.raises(ValueError, match="got sequences of 11 tokens, but the model was made for"):
+        generate(translator("transformer"), [1], 2, source=[3] * 11)
+    assert generate(translator("transformer"), [1], 2, source=[3] * 10).shape == (3,)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +323,7 @@ def test_translation():
         ({"prompt": [0.5]}, TypeError, "prompt 0 must hold whole numbers, got dtype float64"),
         ({"prompt": [7]}, ValueError, "got class or id 7, expected an integer from 0 to 6"),
         ({"prompt": [[1], [1, 2]], "strategy": "beam"}, ValueError, "a beam needs prompts of one length"),
-        ({"source": [1]}, ValueError, "only a Transformer, with an encoder, takes a source"),
+        ({"source": [1]}, ValueError, "has no encoder and takes no source"),
         ({"model": None}, TypeError, "expected a model, got NoneType"),
     ],
 )

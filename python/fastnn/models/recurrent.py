@@ -8,7 +8,10 @@ from fastnn.layers import LSTM, Concatenate, Dense, Dropout, Embedding, Input, M
 from fastnn.layers._arguments import number, positive
 from fastnn.layers.nest import leaves
 from fastnn.models.base import Model
+from fastnn.models.token_models import last_position
 from fastnn.tensor import Tensor, apply
+
+States = list[list[Tensor]]  # of each LSTM layer
 
 
 def lstm_lm(
@@ -103,6 +106,7 @@ class Seq2Seq(Model):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
+        self.step_functions: dict[Any, Any] = {}  # what `fastnn.generation` made of `step`, by shapes
         self.source_vocabulary_size = positive(self.label, "source_vocabulary_size", source_vocabulary_size)
         self.target_vocabulary_size = positive(self.label, "target_vocabulary_size", target_vocabulary_size)
         self.units = positive(self.label, "units", units)
@@ -145,17 +149,42 @@ class Seq2Seq(Model):
         if not isinstance(inputs, (list, tuple)) or len(inputs) != 2:
             raise ValueError(f"{self.label}: expected two inputs, the source's ids and the target's")
         source, target = inputs
+        encoded, seen, states = self.encode(source)
+        y, _ = self._read(target, states)
+        return self._answer(y, self.attention(y, encoded, value_mask=seen))
+
+    def encode(self, source: Tensor) -> tuple[Tensor, Tensor, States]:
+        """Return what the encoder makes of ids (None, S), where they are not padding, and its last states."""
         seen = self._seen(source)
         x, states = self.drop(self.source_vectors(source)), []
         for encoder in self.encoders:
             x, *state = encoder(x, mask=seen)
             x = self.drop(x)
             states.append(state)
-        y = self.drop(self.target_vectors(target))
-        for decoder, state in zip(self.decoders, states, strict=True):
-            y, *_ = decoder(y, initial_state=state)
+        return x, seen, states
+
+    def step(
+        self, ids: Tensor, states: States, cache: tuple[Tensor, Tensor], seen: Tensor
+    ) -> tuple[Tensor, States]:
+        """Go on with target sequences by ids (None, n), from the decoder's states.
+
+        `cache` is what ``attention.project`` made of the encoder's output. Returns the logits (None,
+        target_vocabulary_size) after the last of the ids, and the new states; see `fastnn.generation`.
+        """
+        y, states = self._read(ids, states)
+        y = last_position(y)
+        logits = self._answer(y, self.attention(y, cache=cache, value_mask=seen))
+        return apply("reshape", [logits], {"shape": [self.target_vocabulary_size]}), states
+
+    def _read(self, target: Tensor, states: States) -> tuple[Tensor, States]:
+        y, made = self.drop(self.target_vectors(target)), []
+        for decoder, before in zip(self.decoders, states, strict=True):
+            y, *state = decoder(y, initial_state=before)
             y = self.drop(y)
-        found = self.attention(y, x, value_mask=seen)
+            made.append(state)
+        return y, made
+
+    def _answer(self, y: Tensor, found: Tensor) -> Any:
         return self.logits(self.drop(self.mix(self.join([y, found]))))
 
     def _seen(self, source: Tensor) -> Tensor:
