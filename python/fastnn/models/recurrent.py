@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastnn.initializers import VarianceScaling
 from fastnn.layers import LSTM, Concatenate, Dense, Dropout, Embedding, Input, MultiHeadAttention
 from fastnn.layers._arguments import number, positive
 from fastnn.layers.nest import leaves
@@ -135,7 +136,9 @@ class Seq2Seq(Model):
         self.attention = MultiHeadAttention(1, self.units, name="attention", **kind)
         self.join = Concatenate(name="join", **kind)
         self.mix = Dense(self.units, "tanh", name="mix", **kind)
-        self.logits = Dense(self.target_vocabulary_size, name="logits", **kind)
+        # Glorot's range would count the vocabulary: too near zero for what precedes it to learn.
+        spread = VarianceScaling(1 / 3, "fan_in", "uniform")
+        self.logits = Dense(self.target_vocabulary_size, kernel_initializer=spread, name="logits", **kind)
         self.build([(None, 2), (None, 2)])
 
     def _input_dtypes(self, inputs: Any) -> list[str | None]:
