@@ -49,8 +49,9 @@ py::dict run_epoch(Trainer& trainer, const std::vector<py::array>& inputs, const
       args.samples -= first;
     } else if (name == "row_base") {  // of batches: rows of the data set before these, for random changes
       for (BatchSource& source : args.sources) source.row_base += value.cast<int64_t>();
-    } else if (name == "augment") {  // random changes to the first input's images
-      args.sources.at(0).augment = value.is_none() ? nullptr : value.cast<const AugmentConfig*>();
+    } else if (name == "augment") {  // random changes to images: of each input, or None
+      const auto configs = value.cast<std::vector<const AugmentConfig*>>();
+      for (size_t i = 0; i < configs.size(); ++i) args.sources.at(i).augment = configs[i];
     } else if (name == "batch_size") {
       args.batch_size = value.cast<int64_t>();
     } else if (name == "max_steps") {

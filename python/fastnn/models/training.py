@@ -12,10 +12,10 @@ import numpy as np
 
 from fastnn._keywords import named
 from fastnn._numbers import real
-from fastnn.augmentation import Augmentation
 from fastnn.callbacks import CallbackList, History
 from fastnn.errors import NonFiniteLossError
 from fastnn.layers._arguments import integer, positive
+from fastnn.models.augmenting import Augmentations, check_augment, configs_of
 from fastnn.models.evaluation import Evaluating, batches_of, one_batch
 from fastnn.models.feeding import Batches, prepare, split_validation
 from fastnn.models.loop import Data, Logs, Loop, Outcome
@@ -50,7 +50,7 @@ class Trainable(Evaluating):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
-        augment: Augmentation | None = None,
+        augment: Augmentations = None,
         transform_gradients: Callable[[list[Any]], None] | None = None,
     ) -> History:
         """Train.
@@ -86,9 +86,11 @@ class Trainable(Evaluating):
             Steps an epoch; by default all rows, or the whole iterable.
         validation_steps, validation_batch_size, validation_freq : optional
             Steps, batch size and epochs (every so many, or a list) of the evaluations.
-        augment : Augmentation, optional
-            Random changes of the images in `x` (of several inputs, in the first), new in each epoch.
-            Validation data stay as they are.
+        augment : Augmentation, or list or dict of them, optional
+            Random changes of the images in `x`, new in each epoch: of several inputs in the first, or in
+            those that a dict names or a list does not have as None. Augmentations without a seed of their own
+            draw the same numbers, so that images that belong together move together. Validation data stay
+            as they are.
         transform_gradients : callable, optional
             Gets the list of gradients (arrays, one for each trainable weight) between reduction and
             update and may change them in place.
@@ -124,8 +126,7 @@ class Trainable(Evaluating):
         _check_frequency(validation_freq)
         if not isinstance(shuffle, (bool, np.bool_)):
             raise TypeError(f"fit: shuffle must be True or False, got {shuffle!r}")
-        if augment is not None and not isinstance(augment, Augmentation):
-            raise TypeError(f"fit: augment must be a fastnn.Augmentation or None, got {augment!r}")
+        check_augment(augment)
         feed = prepare(self, x, y, sample_weight, class_weight, "fit")
         held_out: Data | Batches | None = None
         if validation_data is not None:
@@ -212,7 +213,7 @@ class Trainable(Evaluating):
         shuffle: bool,
         hooks: CallbackList,
         progress: Any,
-        augment: Augmentation | None,
+        augment: Augmentations,
         transform_gradients: Any,
     ) -> Logs:
         options: dict[str, Any] = {"seed": self._training_seed, "epoch": self._epochs_run}
@@ -223,7 +224,7 @@ class Trainable(Evaluating):
         total = Outcome()
         loop: Loop | None = None
         if augment is not None and isinstance(feed, Data):
-            options["augment"] = augment.config_for(feed.x[0])
+            options["augment"] = configs_of(self, augment, feed.x)
         if isinstance(feed, Data) and not hooks.needs_batches:
             loop = self._loop(feed, True)
             steps = -(-feed.samples // batch_size)
@@ -241,7 +242,7 @@ class Trainable(Evaluating):
                     step_options["order"] = order
                 elif augment is not None:
                     # Rows are numbered through all batches, so that each gets changes of its own.
-                    step_options.update(augment=augment.config_for(data.x[0]), row_base=total.samples)
+                    step_options.update(augment=configs_of(self, augment, data.x), row_base=total.samples)
                 # A last, smaller batch runs in the plan of the others, with the same bits as in an array.
                 largest = max(largest, data.samples if order is None else len(order))
                 step_options["batch_size"] = largest
