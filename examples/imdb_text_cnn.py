@@ -1,7 +1,9 @@
 """Sentiment of film reviews (IMDB) by a convolutional network over word vectors.
 
-No settings were chosen among; --validate holds the last 5,000 training reviews out for those who want
-to.
+Two epochs lead to 89.4 % of the 25,000 test reviews, in 80 s on two cores that others used as well, reading
+the reviews not counted (one run). With --validate the network learns from all training reviews but the last
+5,000 and is tested on these: 86.9, 89.5, 89.2 and 89.3 % after one to four epochs, of which two were chosen;
+word vectors of width 64 instead of 128 gave 89.0 % after two.
 
 Run: python examples/imdb_text_cnn.py [--data FOLDER] [--quick] [--validate]
 """
@@ -17,7 +19,7 @@ def main(arguments: list[str] | None = None) -> float:
     """Run the example; return the accuracy."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="folder with the reviews")
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--words", type=int, default=20000, help="size of the vocabulary")
     parser.add_argument("--length", type=int, default=400, help="last words of a review that are read")
     parser.add_argument("--quick", action="store_true", help="500 reviews, one epoch, a small network")
