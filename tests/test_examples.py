@@ -154,3 +154,14 @@ def test_the_sentiment_example_runs(data_folder):
 def test_the_spoken_digits_example_runs(data_folder):
     accuracy = load("spoken_digits").main(["--data", str(data_folder("fsdd")), "--quick"])
     assert 0 < accuracy < 1
+
+
+@slow_here
+@pytest.mark.parametrize("kind", ["seq2seq", "transformer"])
+def test_the_translation_example_runs(data_folder, capsys, kind):
+    for package in ("sentencepiece", "sacrebleu"):
+        pytest.importorskip(package, reason=f"the example of translation needs {package}")
+    folder = str(data_folder("multi30k"))
+    scores = load("translate_multi30k").main(["--data", folder, "--quick", "--model", kind])
+    assert all(0 <= score < 100 for score in scores)
+    assert "BLEU on validation" in capsys.readouterr().out
