@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnn import _core
+from fastnn._operators import Operators, operation_of
 
 if TYPE_CHECKING:
     from fastnn.layers.weight import Weight
@@ -18,7 +19,7 @@ Shape = tuple[int | None, ...]
 Operand = "Tensor | Weight | None"
 
 
-class Tensor:
+class Tensor(Operators):
     """A value in a graph, known by shape and dtype only.
 
     Layers make tensors of tensors; nobody else needs to make one. A tensor without a graph, as `Input`
@@ -103,11 +104,10 @@ class Tensor:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         # What operators of an array on the left come to; other functions of NumPy's are refused by name.
-        from fastnn import ops
-
-        if method == "__call__" and not kwargs and ufunc.__name__ in _OPERATORS:
-            return getattr(ops, ufunc.__name__)(*inputs)
-        raise self._refused(ufunc.__name__)
+        operation = operation_of(ufunc, method, kwargs)
+        if operation is None:
+            raise self._refused(ufunc.__name__)
+        return operation(*inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         raise self._refused(function.__name__)
@@ -124,91 +124,31 @@ class Tensor:
     def __bool__(self) -> bool:
         raise TypeError(f"tensor {self.name!r} is symbolic: its truth is not known while a graph is built")
 
-    # Operators. == and != compare identities, so that tensors can be found in lists and dicts: see ops.equal.
-
-    def __add__(self, other: Any) -> Any:
-        return _operation("add", self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return _operation("add", other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return _operation("subtract", self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return _operation("subtract", other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return _operation("multiply", self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return _operation("multiply", other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return _operation("divide", self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return _operation("divide", other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return _operation("power", self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return _operation("power", other, self)
-
-    def __matmul__(self, other: Any) -> Any:
-        return _operation("matmul", self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return _operation("matmul", other, self)
-
-    def __lt__(self, other: Any) -> Any:
-        return _operation("less", self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return _operation("less_equal", self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return _operation("greater", self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return _operation("greater_equal", self, other)
-
-    def __neg__(self) -> Any:
-        return _operation("negative", self)
-
-    def __abs__(self) -> Any:
-        return _operation("abs", self)
-
-    def __getitem__(self, key: Any) -> Any:
-        return _operation("getitem", self, key)
-
     def __iter__(self) -> Any:
         raise TypeError(
             f"tensor {self.name!r} of shape {self.shape} is symbolic: it cannot be iterated over; see "
             "fastnn.ops.split"
         )
 
+    def __len__(self) -> int:
+        raise TypeError(
+            f"tensor {self.name!r} of shape {self.shape} is symbolic and has no len: see its shape; the "
+            "number of samples (None) is not known while a graph is built"
+        )
 
-_OPERATORS = (
-    "add",
-    "subtract",
-    "multiply",
-    "divide",
-    "power",
-    "matmul",
-    "less",
-    "less_equal",
-    "greater",
-    "greater_equal",
-)
+    def __float__(self) -> float:
+        raise TypeError(
+            f"tensor {self.name!r} of shape {self.shape} is symbolic and has no value: compute with "
+            "fastnn.ops, and convert with fastnn.ops.cast"
+        )
 
+    __int__ = __index__ = __float__
 
-def _operation(name: str, *operands: Any) -> Any:
-    # Imported here: models without such operators have no need of ops.
-    from fastnn import ops
-
-    return getattr(ops, name)(*operands)
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise TypeError(
+            f"tensor {self.name!r} of shape {self.shape} is symbolic: its elements cannot be set; see "
+            "fastnn.ops.where, concatenate and scatter_add"
+        )
 
 
 class Node:

@@ -50,7 +50,7 @@ def test_own_weights():
         ("weight", True),
         ("count", False),
     ]
-    with pytest.raises(ValueError, match="exists already"):
+    with pytest.raises(ValueError, match="has a weight named 'factor' already"):
         layer.add_weight((2,), name="factor")
     with pytest.raises(ValueError, match="fixed shape"):
         layer.add_weight((None, 2))

@@ -11,6 +11,8 @@ from fastnn import layers, ops
 class Scanned(layers.Layer):
     """Applies a function by scan, in a layer's call."""
 
+    keeps_layers_used = True  # those that the function makes are of no use afterwards
+
     def __init__(self, function, **kwargs):
         super().__init__(**kwargs)
         self.function = function

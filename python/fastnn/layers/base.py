@@ -193,6 +193,11 @@ class Layer(Calls):
             name = next(
                 n for i in range(len(taken) + 1) if (n := f"weight_{i}" if i else "weight") not in taken
             )
+        if any(w.name == name for w in self._weights):
+            raise ValueError(
+                f"{self.label}: has a weight named '{name}' already; make weights in build, which runs once, "
+                "not in call, which runs for every graph"
+            )
         extents = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         if any(n is None for n in extents):
             raise ValueError(

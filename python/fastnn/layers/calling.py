@@ -15,6 +15,7 @@ import numpy.typing as npt
 from fastnn import _core, random
 from fastnn._names import nearest
 from fastnn.layers.context import BuildContext, current
+from fastnn.layers.held import check_held
 from fastnn.layers.nest import leaves, map_leaves
 from fastnn.tensor import Node, Tensor, apply
 
@@ -31,6 +32,7 @@ class Calls:
     """Mixin that makes a layer callable."""
 
     takes_unbatched = False  # whether inputs may lack the axis of samples
+    keeps_layers_used = False  # whether layers that its call uses become parts of it afterwards
     dtype: str
     built: bool
     stateful: bool
@@ -122,7 +124,8 @@ class Calls:
         context = current(self.label)
         shapes = map_leaves(lambda t: None if t is None else t.shape, inputs)
         self._check(shapes)
-        if not self.built:
+        fresh = not self.built
+        if fresh:
             with self._lock:
                 if not self.built:
                     self._build_for(shapes)
@@ -153,6 +156,8 @@ class Calls:
             if "mask" in names and arguments.get("mask") is None:
                 arguments["mask"] = masks
             outputs = self.call(inputs, **arguments)
+            if not any(True for _ in leaves(outputs)):
+                raise TypeError(f"{self.label}: call must return tensors, but it returned {outputs!r}")
             self._hand_on_masks(inputs, arguments["mask"] if "mask" in names else masks, outputs)
             for leaf in leaves(outputs):
                 if not isinstance(leaf, Tensor):
@@ -164,6 +169,7 @@ class Calls:
         finally:
             context.leave()
             context.training = outer
+        check_held(context.callers, self, fresh)
         return outputs
 
     def _as_floating(self, tensor: Any) -> Any:
@@ -382,6 +388,11 @@ def _common(first: Tensor, second: Tensor) -> Tensor:
     if first.ndim != second.ndim:
         raise ValueError(f"the output's rank depends on the input's extents: {first.shape}, {second.shape}")
     shape = tuple(a if a == b else None for a, b in zip(first.shape, second.shape, strict=True))
+    if shape[:1] == (None,) and first.shape[0] is not None:
+        raise ValueError(
+            f"a result of shape {first.shape} is one for the batch, and its first dimension varies with the "
+            "input: between layers that cannot be told from samples; compute on in a layer's call"
+        )
     return Tensor(shape, first.dtype, first.name)
 
 

@@ -69,6 +69,11 @@ class BuildContext:
         """The layer that is being called, as it appears in messages."""
         return self._scopes[-1] if self._scopes else ""
 
+    @property
+    def callers(self) -> list[Any]:
+        """The layers that are being called, from the outermost inwards; None for what is no layer."""
+        return self._calling
+
     def enter(self, label: str, layer: Any = None) -> None:
         """Begin a layer's call."""
         if layer is not None and any(layer is outer for outer in self._calling):
@@ -116,6 +121,8 @@ class BuildContext:
         An `Input` takes the dtype that its first layer computes in, for the batcher converts anyway; its own
         (of integers: int32) where `dtype` is None. `extent` stands for dimensions that are not given.
         """
+        if tensor.origin is not None and (tensor.shape[:1] != (None,) or tensor.dtype == "bool"):
+            return self._made_up(tensor, extent)
         kind = tensor.dtype if dtype is None or tensor.origin is not None else dtype
         if kind not in ("float32", "float64"):
             kind = "int32"
@@ -125,6 +132,16 @@ class BuildContext:
             self.batch_size = tensor.batch_size
         self.inputs.append(made)
         return made
+
+    def _made_up(self, tensor: Tensor, extent: int | None) -> Tensor:
+        """Stand for what no input can be: a result that is one for the batch, or truth."""
+        shape = [extent if n is None else n for n in tensor.shape]
+        if tensor.shape[:1] == (None,):
+            number = graph_input(self.graph, (None, *shape[1:]), "int32", tensor.name)
+            return apply_all("compare", [number, number], {"kind": "equal"})[0]
+        kind = "int32" if tensor.dtype == "bool" else tensor.dtype
+        made = apply_all("fill", [], {"value": 0.0, "shape": shape, "dtype": kind})[0]
+        return apply_all("compare", [made, made], {"kind": "equal"})[0] if tensor.dtype == "bool" else made
 
     def add_loss(self, loss: Any, label: str = "") -> None:
         """Add to the loss: the mean over samples and positions, or a scalar as it is."""

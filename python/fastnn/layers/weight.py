@@ -8,9 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnn import _core
+from fastnn._operators import Operators, operation_of
+from fastnn.layers.nest import map_leaves
+from fastnn.tensor import Tensor
 
 
-class Weight:
+class Weight(Operators):
     """A named array of a layer: a parameter, or state that a training step assigns at its end.
 
     Its values live in the layer's store, in C++.
@@ -96,19 +99,69 @@ class Weight:
                 f"{self.owner.label}: weight '{self.name}' has shape {self.shape}, got {array.shape}"
             )
 
-    def assign(self, value: npt.ArrayLike) -> None:
-        """Set the values.
+    def assign(self, value: Any) -> None:
+        """Set the values; in a layer's `call`, to what a tensor is at the step's end.
+
+        A tensor can be assigned to state alone, to what was made by ``add_weight(..., trainable=False)``.
+
+        Parameters
+        ----------
+        value : array_like or Tensor
 
         Raises
         ------
         ValueError
-            If the shape differs.
+            If the shape differs, or a parameter is to be assigned a tensor.
         TypeError
             If the values are not numbers.
+
+        Examples
+        --------
+        >>> import numpy as np, fastnn
+        >>> class Count(fastnn.layers.Layer):
+        ...     def build(self, input_shape):
+        ...         self.batches = self.add_weight((), "zeros", trainable=False, name="batches")
+        ...     def call(self, inputs, training=False):
+        ...         if training:
+        ...             self.batches.assign(self.batches + 1)
+        ...         return inputs
+        >>> model = fastnn.Sequential([fastnn.Input((2,)), Count(name="count"), fastnn.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit(np.ones((96, 2)), np.ones((96, 1)), batch_size=32, epochs=2, verbose=0)
+        >>> int(model.get_layer("count").batches.numpy())
+        6
         """
+        if isinstance(value, Tensor):
+            self._assign_tensor(value)
+            return
         array = np.asarray(value)
         self.check(array)
         self.store.set(self.name, array)
+
+    def _assign_tensor(self, value: Tensor) -> None:
+        from fastnn.layers.context import current
+
+        context = current(f"{self.owner.label}: assign")
+        if value.shape != self.shape or context.adopt(value).dtype != self.dtype:
+            cure = " Take a mean or a sum over axis 0, the samples." if value.shape[:1] == (None,) else ""
+            raise ValueError(
+                f"{self.owner.label}: weight '{self.name}' is {self.dtype} of shape {self.shape}, and cannot "
+                f"be assigned {value.dtype} of shape {value.shape}.{cure}"
+            )
+        context.assign(self, value)
+
+    def assign_add(self, value: Any) -> None:
+        """Add to the values; see `assign`."""
+        self.assign(self + value)
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtract from the values; see `assign`."""
+        self.assign(self - value)
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -118,6 +171,41 @@ class Weight:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        # In a graph NumPy's functions would make a constant of the weight, that is never trained.
+        from fastnn.layers.context import is_building
+
+        if is_building():
+            operation = operation_of(ufunc, method, kwargs)
+            if operation is None:
+                raise self._refused(ufunc.__name__)
+            return operation(*inputs)
+        values = [value.numpy() if isinstance(value, Weight) else value for value in inputs]
+        return getattr(ufunc, method)(*values, **kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from fastnn.layers.context import is_building
+
+        if is_building():
+            raise self._refused(function.__name__)
+        args, kwargs = map_leaves(lambda v: v.numpy() if isinstance(v, Weight) else v, [args, kwargs])
+        return function(*args, **kwargs)
+
+    def _refused(self, name: str) -> TypeError:
+        from fastnn import ops
+
+        cure = f"use fastnn.ops.{name}" if name in ops.__all__ else "use fastnn.ops"
+        return TypeError(
+            f"{self.owner.label}: numpy.{name} was called on weight '{self.name}' while a graph is built, "
+            f"which would make a constant of it: {cure}"
+        )
+
+    def __iter__(self) -> Any:
+        raise TypeError(
+            f"{self.owner.label}: weight '{self.name}' cannot be iterated over; see its numpy(), and "
+            "fastnn.ops.split"
+        )
 
     def __repr__(self) -> str:
         kind = "state" if self.is_state else "parameter"

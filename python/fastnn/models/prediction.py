@@ -14,7 +14,9 @@ import numpy.typing as npt
 from fastnn import _core, data_adapter
 from fastnn.callbacks import CallbackList
 from fastnn.layers._arguments import positive
+from fastnn.layers.nest import leaves
 from fastnn.progress import make_progress
+from fastnn.tensor import Tensor
 
 Array = npt.NDArray[Any]
 Runs = Iterator[tuple[Callable[[], list[Array]], int]]
@@ -39,11 +41,16 @@ class Predicting:
     _inputs_like: Callable[[list[Array]], Any]
     _shapes_key: Callable[[list[Array]], Any]
     _pack: Callable[[list[Any]], Any]
+    _output: Any
 
     if TYPE_CHECKING:
 
         @property
         def _fixed_inputs(self) -> bool: ...
+
+        @property
+        def output_names(self) -> list[str]:
+            """The outputs' names."""
 
     def _prediction_function(self, arrays: list[Array]) -> tuple[Any, int]:
         """Return the function for inputs of these shapes, and a batch size that suits it."""
@@ -55,7 +62,7 @@ class Predicting:
                 fetch = [t.id for t in context.outputs]
                 suited = min(max(_LARGEST_TENSOR // context.largest, 32), _LARGEST_BATCH)
                 if context.updates:
-                    stateful = _Stateful(context.graph, fetch, context.updates)
+                    stateful = _Stateful(context.graph, fetch, context.updates, context.batch_size)
                     found = stateful, context.batch_size or suited
                 else:
                     found = _core.Function(context.graph, fetch), suited
@@ -158,6 +165,8 @@ class Predicting:
             if steps is not None:
                 arrays = [a[: steps * size] for a in arrays]
             total = -(-len(arrays[0]) // size)
+            if total > 1:
+                self._refuse_outputs_of_batches()
             runs = self._runs_over_arrays(arrays, size, hooks.needs_predict_batches)
         hooks.set_params({"steps": total, "verbose": verbose})
         parts: list[list[Array]] = []
@@ -178,6 +187,15 @@ class Predicting:
             progress.end_epoch({}, steps=done)
         hooks.on_predict_end()
         return self._pack([self._joined(column) for column in zip(*parts, strict=True)])
+
+    def _refuse_outputs_of_batches(self) -> None:
+        for name, tensor in zip(self.output_names, leaves(self._output), strict=False):
+            if isinstance(tensor, Tensor) and tensor.shape[:1] != (None,):
+                raise ValueError(
+                    f"{self.label}: output '{name}' of shape {tensor.shape} is one for a batch, not one for "
+                    "each sample, and those of several batches cannot be joined; use predict_on_batch, or a "
+                    "larger batch_size"
+                )
 
     def _joined(self, parts: tuple[Array, ...]) -> Array:
         if len(parts) == 1:
@@ -217,14 +235,17 @@ class Predicting:
 class _Stateful:
     """A function of layers that keep state: it goes batch by batch and hands the state on."""
 
-    def __init__(self, graph: _core.Graph, fetch: list[int], updates: list[tuple[Any, Any]]) -> None:
+    def __init__(
+        self, graph: _core.Graph, fetch: list[int], updates: list[tuple[Any, Any]], samples: int | None
+    ) -> None:
         self._function = _core.Function(graph, [*fetch, *(value.id for _, value in updates)])
         self._weights = [weight for weight, _ in updates]
         self._outputs = len(fetch)
+        self._samples = samples  # in a batch, if state has a row for each of them
 
     def run(self, arrays: list[Array], capacity: int) -> list[Array]:
         parts: list[list[Array]] = []
-        samples = self._weights[0].shape[0]
+        samples = self._samples or capacity
         for first in range(0, len(arrays[0]), samples):
             found = self._function.run([a[first : first + samples] for a in arrays])
             parts.append(found[: self._outputs])

@@ -18,8 +18,9 @@ from fastnn.tensor import Tensor
 class Sequential(Model):
     """A model whose layers follow each other.
 
-    The input's shape comes from `Input` as the first entry, from the first layer's ``input_shape=``, from
-    `build`, or from the first data. Weights are made as soon as it is known.
+    The input's shape comes from `Input` as the first entry, from the first layer's ``input_shape=``, from a
+    model as the first entry that knows it, from `build`, or from the first data. Weights are made as soon as
+    it is known.
 
     Parameters
     ----------
@@ -97,8 +98,12 @@ class Sequential(Model):
                 f"{self.label}: there is already a layer named '{layer.name}'. Names must differ within a "
                 "model, and a layer cannot be added twice."
             )
-        if not self._members and self._input_layer is None and layer._declared_input_shape is not None:
-            self._input_layer = InputLayer(layer._declared_input_shape[1:])
+        if not self._members and self._input_layer is None:
+            known = getattr(layer, "_input", None)  # a model's
+            if layer._declared_input_shape is not None:
+                self._input_layer = InputLayer(layer._declared_input_shape[1:])
+            elif isinstance(known, Tensor):
+                self._input_layer = InputLayer(known.shape[1:], known.batch_size, known.dtype)
         if not self._declared and self._input_layer is not None:
             self._declared = [self._input_layer.tensor()]
         if self._declared:

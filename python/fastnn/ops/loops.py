@@ -156,8 +156,10 @@ class Scan(Layer):
         self.length = length
         self.reverse = bool(reverse)
         self.recompute = bool(recompute)
-        self._inner: list[Layer] = []
+        self._inner: list[Layer] = []  # those that `f` was found to use
         self.returned: Any = None  # what the last trace gave, with its structure
+
+    keeps_layers_used = True
 
     def _input_dtypes(self, inputs: Any) -> list[str | None]:
         return [None for _ in leaves(inputs)]
