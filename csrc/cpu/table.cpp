@@ -12,12 +12,18 @@ namespace fastnn::cpu {
 #define FASTNN_OP(stem, name) extern const Kernel name##_kernel;
 #include "ops/ops.inc"
 #undef FASTNN_OP
+#define FASTNN_OP(stem, name) extern const Kernel name##_bfloat16_kernel;
+#include "ops/bfloat16.inc"
+#undef FASTNN_OP
 
 namespace {
 
 constexpr KernelTableEntry kEntries[] = {
 #define FASTNN_OP(stem, name) {#name, &name##_kernel},
 #include "ops/ops.inc"
+#undef FASTNN_OP
+#define FASTNN_OP(stem, name) {#name ":bfloat16", &name##_bfloat16_kernel},
+#include "ops/bfloat16.inc"
 #undef FASTNN_OP
 };
 

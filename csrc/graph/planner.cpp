@@ -5,6 +5,24 @@
 
 namespace fastnn {
 
+const Kernel* node_kernel(const Node& node) {
+  if (node.attributes.has("compute_dtype")) {
+    const Kernel* kernel =
+        find_kernel(std::string(node.op->name) + ":" + node.attributes.str("compute_dtype", ""));
+    if (kernel != nullptr) return kernel;
+  }
+  return find_kernel(node.op->name);
+}
+
+// A step may be of another op than its node: a change of layout.
+const Kernel* Planner::step_kernel(const Step& step) const {
+  if (step.node >= 0 && step.kind != StepKind::gather) {
+    const Node& node = graph_.nodes()[static_cast<size_t>(step.node)];
+    if (step.op == node.op->name) return node_kernel(node);
+  }
+  return find_kernel(step.op);
+}
+
 View view_of(const PlanTensor& tensor) {
   View view;
   view.dims = tensor.type.dims.data();
@@ -38,7 +56,7 @@ DType working_type(const Graph& graph, const Node& node) {
 }
 
 const Kernel& kernel_of(const Node& node) {
-  const Kernel* kernel = find_kernel(node.op->name);
+  const Kernel* kernel = node_kernel(node);
   if (kernel == nullptr) {
     throw_runtime(node.name, ": op '", node.op->name, "' has no kernel for this device (cpu, ", current_isa(),
                   ")");

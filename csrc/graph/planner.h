@@ -37,6 +37,7 @@ class Planner {
   // planner_layout.cpp: pure functions of graph, shapes, dtype and instruction set
   void choose_layout();
   int32_t node_lanes(int32_t node_index) const;
+  const Kernel* step_kernel(const Step& step) const;
 
   // planner_outputs.cpp
   void emit_outputs();
@@ -56,6 +57,9 @@ class Planner {
   std::map<std::pair<TensorId, const void*>, int32_t> packs_;
   int32_t first_tile_slot_ = 0;
 };
+
+/// The kernel that serves a node, or null.
+const Kernel* node_kernel(const Node& node);
 
 /// Floating-point operations of a node: of one sample, or of the whole node if nothing in it is batched.
 double node_flops(const Graph& graph, const Node& node);

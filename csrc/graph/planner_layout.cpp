@@ -72,7 +72,7 @@ void Planner::choose_layout() {
       for (TensorId id : node.out) in_rows[static_cast<size_t>(id)] = after_rows;
       continue;
     }
-    const Kernel* kernel = find_kernel(node.op->name);
+    const Kernel* kernel = node_kernel(node);
     if (kernel == nullptr) continue;  // emit names it
     bool is_double = false;
     for (const auto* list : {&node.in, &node.out}) {

@@ -114,7 +114,7 @@ void Planner::choose_tile() {
   // Some kernels need rows enough more than they need tiles that fit the cache.
   int64_t least = 0;
   for (const Step& step : plan_.steps_) {
-    const Kernel* kernel = step.kind == StepKind::tile && step.lanes == 1 ? find_kernel(step.op) : nullptr;
+    const Kernel* kernel = step.kind == StepKind::tile && step.lanes == 1 ? step_kernel(step) : nullptr;
     if (kernel != nullptr) least = std::max<int64_t>(least, kernel->least_tile);
   }
   while (tile * 2 <= most && (tile * 2 <= least || layout_tile(tile * 2) <= kTileBudget)) tile *= 2;
@@ -129,7 +129,7 @@ void Planner::assign_shared() {
   int64_t scratch = 0;
   for (Step& step : plan_.steps_) {
     if (step.node < 0 || step.kind == StepKind::gather || step.kind == StepKind::combine) continue;
-    const Kernel* kernel = find_kernel(step.op);
+    const Kernel* kernel = step_kernel(step);
     if (kernel == nullptr) continue;
     const bool whole = step.kind == StepKind::whole || step.kind == StepKind::constant;
     step.scratch = whole ? query_size(kernel->whole_scratch, step, plan_.request_.capacity, 1)

@@ -4,9 +4,11 @@
 // says how many of the kernel's dims are x's last ones. activation: "linear" or a kind whose derivative
 // follows from its output (see activation.h). dense_grad_input(dy, kernel; in_dims) -> dx
 // dense_grad_kernel(x, dy; in_dims, out_dims) -> (in, out), summed over samples
+// All three take compute_dtype, see compute_dtype.h.
 #pragma once
 
 #include "ops/activation.h"
+#include "ops/compute_dtype.h"
 #include "ops/op.h"
 
 namespace fastnn::ops {
@@ -76,6 +78,7 @@ inline const Op dense{
             throw_value(c.node, ": activation '", c.attributes.str("activation", ""),
                         "' cannot be fused into dense");
           }
+          check_compute_dtype(c);
           c.out = {{x.dtype, with_last_dims(x.dims, in_dims, out), x.batched}};
         },
     .configure =
@@ -94,10 +97,14 @@ inline const Op dense{
           std::vector<TensorId> result(3, kNoTensor);
           const int64_t in_dims = g.attributes.integer("in_dims", 1);
           const int64_t out_dims = static_cast<int64_t>(g.graph.type(g.in[1]).dims.size()) - in_dims;
-          if (g.wanted[0]) result[0] = g.add("dense_grad_input", {dz, g.in[1]}, {{"in_dims", in_dims}});
+          if (g.wanted[0]) {
+            result[0] = g.add("dense_grad_input", {dz, g.in[1]},
+                              with_compute_dtype(g.attributes, {{"in_dims", in_dims}}));
+          }
           if (g.wanted[1]) {
             result[1] =
-                g.add("dense_grad_kernel", {g.in[0], dz}, {{"in_dims", in_dims}, {"out_dims", out_dims}});
+                g.add("dense_grad_kernel", {g.in[0], dz},
+                      with_compute_dtype(g.attributes, {{"in_dims", in_dims}, {"out_dims", out_dims}}));
           }
           if (g.wanted[2]) result[2] = g.add("bias_grad", {dz}, {{"dims", out_dims}});
           return result;
@@ -116,6 +123,7 @@ inline const Op dense_grad_input{
           c.expect_inputs(2, 2);
           const Shape& kernel = c.in[1].dims;
           const auto in_dims = static_cast<size_t>(c.attributes.integer("in_dims", 1));
+          check_compute_dtype(c);
           c.out = {c.in[0]};
           c.out[0].dims =
               with_last_dims(c.in[0].dims, kernel.size() - in_dims, dims_between(kernel, 0, in_dims));
@@ -132,11 +140,13 @@ inline const Op dense_grad_input{
           const int64_t in_dims = g.attributes.integer("in_dims", 1);
           const int64_t out_dims = static_cast<int64_t>(g.graph.type(g.in[1]).dims.size()) - in_dims;
           if (g.wanted[0]) {
-            result[0] = g.add("dense", {g.out_gradients[0], g.in[1], kNoTensor}, {{"in_dims", in_dims}});
+            result[0] = g.add("dense", {g.out_gradients[0], g.in[1], kNoTensor},
+                              with_compute_dtype(g.attributes, {{"in_dims", in_dims}}));
           }
           if (g.wanted[1]) {
-            result[1] = g.add("dense_grad_kernel", {g.out_gradients[0], g.in[0]},
-                              {{"in_dims", in_dims}, {"out_dims", out_dims}});
+            result[1] =
+                g.add("dense_grad_kernel", {g.out_gradients[0], g.in[0]},
+                      with_compute_dtype(g.attributes, {{"in_dims", in_dims}, {"out_dims", out_dims}}));
           }
           return result;
         },
@@ -157,6 +167,7 @@ inline const Op dense_grad_kernel{
           const Shape& dy = c.in[1].dims;
           const auto in_dims = static_cast<size_t>(c.attributes.integer("in_dims", 1));
           const auto out_dims = static_cast<size_t>(c.attributes.integer("out_dims", 1));
+          check_compute_dtype(c);
           c.out = {{c.in[0].dtype, with_last_dims(last_dims(x, in_dims), 0, last_dims(dy, out_dims)), false}};
         },
     .configure =
@@ -167,7 +178,8 @@ inline const Op dense_grad_kernel{
         },
     .gradient =
         [](GradientContext& g) {
-          const Attributes in_dims{{"in_dims", g.attributes.integer("in_dims", 1)}};
+          const Attributes in_dims =
+              with_compute_dtype(g.attributes, {{"in_dims", g.attributes.integer("in_dims", 1)}});
           const TensorId upper = g.out_gradients[0];
           std::vector<TensorId> result(2, kNoTensor);
           if (g.wanted[0]) result[0] = g.add("dense_grad_input", {g.in[1], upper}, in_dims);

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ._core import __version__
     from .augmentation import Augmentation
     from .config import num_threads, set_num_threads
+    from .config import set_dtype_policy as set_policy
     from .layers import Input
     from .models import Model, Sequential
     from .ops.differentiation import grad, value_and_grad
@@ -69,7 +70,9 @@ _NAMES = {
     "__version__": "_core",
     "num_threads": "config",
     "set_num_threads": "config",
+    "set_policy": "config",
 }
+_OTHER_NAMES = {"set_policy": "set_dtype_policy"}
 
 __all__ = [
     "Augmentation",
@@ -100,6 +103,7 @@ __all__ = [
     "saving",
     "schedules",
     "set_num_threads",
+    "set_policy",
     "utils",
     "value_and_grad",
 ]
@@ -110,7 +114,7 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
     if name in _NAMES:
-        value = getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
+        value = getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), _OTHER_NAMES.get(name, name))
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -221,6 +221,13 @@ def graph_tensor(graph: _core.Graph, number: int, name: str) -> Tensor:
     return Tensor(shape, graph.dtype(number), name, graph, number)
 
 
+_PRODUCTS = frozenset({"dense"})  # ops that can compute in bfloat16
+
+
+def _has_doubles(operands: Iterable[Tensor | Weight | None]) -> bool:
+    return any(operand is not None and operand.dtype == "float64" for operand in operands)
+
+
 def apply_all(
     op: str,
     inputs: Sequence[Tensor | Weight | None],
@@ -255,7 +262,10 @@ def apply_all(
             ids.append(None)
             continue
         ids.append((context.adopt(operand) if isinstance(operand, Tensor) else context.use(operand)).id)
-    made = context.graph.add(op, ids, {k: v for k, v in (attributes or {}).items() if v is not None}, name)
+    given = {k: v for k, v in (attributes or {}).items() if v is not None}
+    if op in _PRODUCTS and context.reduced and not _has_doubles(inputs):
+        given["compute_dtype"] = "bfloat16"
+    made = context.graph.add(op, ids, given, name)
     outputs = tuple(graph_tensor(context.graph, number, name) for number in made)
     for tensor in outputs:
         context.largest = max(context.largest, math.prod(n for n in tensor.shape if n is not None))

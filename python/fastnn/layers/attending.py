@@ -37,7 +37,7 @@ class Attending(Layer):
         self.rotary_max_wavelength = None
         self._rotary: RotaryEmbedding | None = None
         if rotary is not None:
-            self._rotary = RotaryEmbedding(rotary, dtype=self.dtype, name="rotary")
+            self._rotary = RotaryEmbedding(rotary, dtype=self.dtype_policy, name="rotary")
             self.rotary_max_wavelength = self._rotary.max_wavelength
         self._widths: tuple[Any, ...] = ()  # features of query, value and key, noted at the first call
 
@@ -52,7 +52,7 @@ class Attending(Layer):
             self.bias_regularizer,
             self.kernel_constraint,
             self.bias_constraint,
-            dtype=self.dtype,
+            dtype=self.dtype_policy,
             name=name,
         )
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fastnn import _core, config, constraints, initializers, regularizers
 from fastnn._names import nearest
-from fastnn.layers import loading
+from fastnn.layers import loading, policies
 from fastnn.layers.calling import Calls
 from fastnn.layers.input_spec import InputSpec
 from fastnn.layers.naming import unique_name
@@ -58,8 +58,8 @@ class Layer(Calls):
         Penalty on the outputs, added to the loss: the mean over samples.
     trainable : bool, default True
         Whether the optimizer may change the weights.
-    dtype : {"float32", "float64"}, optional
-        Type of weights and arithmetic; by default `fastnn.config.floatx()`.
+    dtype : {"float32", "float64", "mixed_bfloat16"}, optional
+        Type of weights and arithmetic; by default `fastnn.config.dtype_policy()`, which explains them.
     name : str, optional
         By default the class's name and a number.
     **kwargs
@@ -102,7 +102,9 @@ class Layer(Calls):
         if not isinstance(name, str) or not name or "/" in name:
             raise ValueError(f"{kind}: name must be a string that is not empty and has no '/', got {name!r}")
         self.name: str = name
-        self.dtype = config.floatx() if dtype is None else config.check_floating(self.label, dtype)
+        policy = config.dtype_policy() if dtype is None else config.check_policy(self.label, dtype)
+        self._reduced = policy == "mixed_bfloat16"
+        self.dtype = "float32" if self._reduced else policy
         self.built = False
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._trainable = bool(trainable)
@@ -139,6 +141,37 @@ class Layer(Calls):
     def label(self) -> str:
         """Class and name, as messages show them: ``Dense 'head'``."""
         return f"{type(self).__name__} '{self.name}'"
+
+    @property
+    def dtype_policy(self) -> str:
+        """The argument ``dtype``: "float32", "float64" or "mixed_bfloat16".
+
+        Setting it sets the layers within, too. Weights stay as they are, so that only the other of "float32"
+        and "mixed_bfloat16" can be set: a model that was trained in one works in the other.
+
+        Examples
+        --------
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((4,)), fastnn.layers.Dense(2)])
+        >>> model.dtype_policy = "mixed_bfloat16"
+        >>> model.layers[-1].dtype_policy
+        'mixed_bfloat16'
+        """
+        return "mixed_bfloat16" if self._reduced else self.dtype
+
+    @dtype_policy.setter
+    def dtype_policy(self, policy: Any) -> None:
+        policies.change(self, config.check_policy(self.label, policy))
+
+    @property
+    def compute_dtype(self) -> str:
+        """Type that operands of products are rounded to: "bfloat16" with the policy "mixed_bfloat16"."""
+        return "bfloat16" if self._reduced else self.dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """Type of the weights."""
+        return self.dtype
 
     @property
     def input_dtype(self) -> str:
@@ -372,7 +405,7 @@ class Layer(Calls):
 
         The constructor's arguments are taken from attributes of the same names.
         """
-        result: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        result: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype_policy}
         unsaved = ("activity_regularizer", *_COMMON, *_SHAPES, *self._unsaved_arguments)
         if self.activity_regularizer is not None:
             result["activity_regularizer"] = plain(self.activity_regularizer)
@@ -398,6 +431,8 @@ class Layer(Calls):
             layer.name = rest["name"]
         if rest.get("trainable") is False:
             layer.trainable = False
+        if rest.get("dtype") == "mixed_bfloat16" and layer.dtype == "float32":
+            layer._reduced = True
         return layer
 
     if not TYPE_CHECKING:  # for whom there is no such attribute

@@ -341,7 +341,7 @@ class Calls:
             for name, value in (extra or {}).items()
         }
         rows = [leaf for leaf in (*leaves(arrays), *leaves(given)) if isinstance(leaf, np.ndarray)]
-        flags = tuple(layer.trainable for layer in self._flatten_layers())
+        flags = tuple((layer.trainable, layer.dtype_policy) for layer in self._flatten_layers())
         key = (str(map_leaves(_described, [arrays, given])), training, flags)
         with self._lock:
             made = self._functions.get(key)

@@ -74,6 +74,12 @@ class BuildContext:
         """The layers that are being called, from the outermost inwards; None for what is no layer."""
         return self._calling
 
+    @property
+    def reduced(self) -> bool:
+        """Whether the layer that is being called has the dtype policy "mixed_bfloat16"."""
+        layer = next((layer for layer in reversed(self._calling) if layer is not None), None)
+        return layer is not None and bool(layer._reduced)
+
     def enter(self, label: str, layer: Any = None) -> None:
         """Begin a layer's call."""
         if layer is not None and any(layer is outer for outer in self._calling):

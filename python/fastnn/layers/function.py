@@ -72,5 +72,5 @@ class Lambda(Layer):
                 f"{self.label}: its function has no name by which it could be found again; write a named one "
                 "and register it with fastnn.saving.register, or write a subclass of Layer"
             )
-        own = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        own = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype_policy}
         return {**own, "function": name, "arguments": self.arguments}

@@ -62,7 +62,7 @@ class ActivityRegularization(SameShape):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make a layer like this one."""
-        own = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        own = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype_policy}
         return {**own, "l1": self.l1, "l2": self.l2}
 
 

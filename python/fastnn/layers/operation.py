@@ -63,7 +63,7 @@ class Operation(Layer):
         """Return the arguments that make a layer like this one."""
         return {
             "name": self.name,
-            "dtype": self.dtype,
+            "dtype": self.dtype_policy,
             "function": self.function,
             "arguments": self.arguments,
         }

@@ -82,7 +82,7 @@ class RNN(KeptStates, Layer):
     ) -> None:
         super().__init__(**kwargs)
         if isinstance(cell, (list, tuple)):
-            cell = StackedRNNCells(cell, dtype=self.dtype)
+            cell = StackedRNNCells(cell, dtype=self.dtype_policy)
         check_cell(self.label, cell)
         if time_major:
             raise ValueError(

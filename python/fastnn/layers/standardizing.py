@@ -149,6 +149,6 @@ class Normalization(SameShape):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make a layer like this one."""
-        own = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        own = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype_policy}
         given = {"mean": self.mean.tolist(), "variance": self.variance.tolist()} if self._given else {}
         return {**own, "axis": self.axis, "invert": self.invert, **given}

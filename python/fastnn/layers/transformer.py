@@ -69,12 +69,12 @@ class _Block(Layer):
             kernel_initializer=self.kernel_initializer,
             bias_initializer=self.bias_initializer,
             rotary_max_wavelength=rotary,
-            dtype=self.dtype,
+            dtype=self.dtype_policy,
             name=name,
         )
 
     def _norm(self, name: str, shape: Any) -> LayerNormalization:
-        made = LayerNormalization(epsilon=self.layer_norm_epsilon, dtype=self.dtype, name=name)
+        made = LayerNormalization(epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name=name)
         made.build(shape)
         return made
 
@@ -83,7 +83,7 @@ class _Block(Layer):
         settings: dict[str, Any] = {
             "kernel_initializer": self.kernel_initializer,
             "bias_initializer": self.bias_initializer,
-            "dtype": self.dtype,
+            "dtype": self.dtype_policy,
         }
         self._intermediate = Dense(
             self.intermediate_dim, self.activation, name="feedforward_intermediate_dense", **settings
@@ -92,7 +92,7 @@ class _Block(Layer):
         self._outer = Dense(features, name="feedforward_output_dense", **settings)
         self._outer.build((*shape[:-1], self.intermediate_dim))
         self._feed_forward_norm = self._norm("feedforward_layer_norm", shape)
-        self._dropout = Dropout(self.dropout, dtype=self.dtype, name="dropout")
+        self._dropout = Dropout(self.dropout, dtype=self.dtype_policy, name="dropout")
 
     def _part(self, x: Tensor, norm: LayerNormalization, part: Any) -> Any:
         """Add to `x` what a part makes of it, normalised before or after."""

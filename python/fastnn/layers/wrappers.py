@@ -158,7 +158,7 @@ class Bidirectional(Layer):
         inner["config"]["name"] = self.forward_layer.name.removeprefix("forward_")
         return {
             "name": self.name,
-            "dtype": self.dtype,
+            "dtype": self.dtype_policy,
             "trainable": self._trainable,
             "layer": inner,
             "merge_mode": self.merge_mode,
@@ -224,7 +224,7 @@ class TimeDistributed(Layer):
         """Return the arguments that make a layer like this one."""
         return {
             "name": self.name,
-            "dtype": self.dtype,
+            "dtype": self.dtype_policy,
             "trainable": self._trainable,
             "layer": serialize(self.layer),
         }

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnn import data_adapter
+from fastnn.layers import policies
 from fastnn.layers.base import Layer
 from fastnn.layers.context import BuildContext
 from fastnn.layers.nest import leaves, map_leaves, map_shapes
@@ -33,6 +34,7 @@ class Endpoints(Layer):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.structure_version = 0
+        policies.remember(self)
         self._network: Network | None = None
         self._dims: dict[Any, list[Shape]] = {}  # of outputs, by the inputs' shapes
         self._input: Any = None  # structures of tensors without a graph, once they are known

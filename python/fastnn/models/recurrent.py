@@ -117,7 +117,7 @@ class Seq2Seq(Model):
         )
         self.dropout = number(self.label, "dropout", dropout, 0.0, 1.0, below=True)
         self.padding_id = int(padding_id)
-        kind: dict[str, Any] = {"dtype": self.dtype}
+        kind: dict[str, Any] = {"dtype": self.dtype_policy}
         self.source_vectors = Embedding(
             self.source_vocabulary_size, self.embedding_dim, name="source_vectors", **kind
         )

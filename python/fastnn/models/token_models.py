@@ -123,12 +123,16 @@ class TokenModel(Model):
             self.activation,
             normalize_first=self.normalize_first,
             rotary_max_wavelength=10000.0 if self.positions == "rotary" else None,
-            dtype=self.dtype,
+            dtype=self.dtype_policy,
             name=name,
         )
 
     def _final_norm(self, name: str) -> LayerNormalization | None:
-        return LayerNormalization(epsilon=1e-5, dtype=self.dtype, name=name) if self.normalize_first else None
+        return (
+            LayerNormalization(epsilon=1e-5, dtype=self.dtype_policy, name=name)
+            if self.normalize_first
+            else None
+        )
 
     def cache_shape(self, length: int) -> tuple[int, int, int]:
         """Return the shape of a layer's cached keys, and of its values, in a sample."""

@@ -64,13 +64,13 @@ class TransformerLM(TokenModel):
             self.sequence_length,
             self.model_dim,
             self.positions,
-            dtype=self.dtype,
+            dtype=self.dtype_policy,
             name="embedding",
         )
-        self.embedding_dropout = Dropout(self.dropout, dtype=self.dtype, name="embedding_dropout")
+        self.embedding_dropout = Dropout(self.dropout, dtype=self.dtype_policy, name="embedding_dropout")
         self.blocks = [self._block(TransformerDecoder, f"block_{i + 1}") for i in range(self.num_layers)]
         self.norm = self._final_norm("norm")
-        self.head = Dense(self.vocabulary_size, dtype=self.dtype, name="head")
+        self.head = Dense(self.vocabulary_size, dtype=self.dtype_policy, name="head")
         self.build((None, self.sequence_length))
 
     def call(self, inputs: Tensor) -> Any:
@@ -150,17 +150,17 @@ class Transformer(TokenModel):
         self.padding_id = int(padding_id)
         vectors = (self.sequence_length, self.model_dim, self.positions)
         self.source_embedding = TokenVectors(
-            self.source_vocabulary_size, *vectors, dtype=self.dtype, name="source_embedding"
+            self.source_vocabulary_size, *vectors, dtype=self.dtype_policy, name="source_embedding"
         )
         self.target_embedding = TokenVectors(
-            self.target_vocabulary_size, *vectors, dtype=self.dtype, name="target_embedding"
+            self.target_vocabulary_size, *vectors, dtype=self.dtype_policy, name="target_embedding"
         )
-        self.embedding_dropout = Dropout(self.dropout, dtype=self.dtype, name="embedding_dropout")
+        self.embedding_dropout = Dropout(self.dropout, dtype=self.dtype_policy, name="embedding_dropout")
         self.encoders = [self._block(TransformerEncoder, f"encoder_{i + 1}") for i in range(self.num_layers)]
         self.encoder_norm = self._final_norm("encoder_norm")
         self.decoders = [self._block(TransformerDecoder, f"decoder_{i + 1}") for i in range(self.num_layers)]
         self.decoder_norm = self._final_norm("decoder_norm")
-        self.head = Dense(self.target_vocabulary_size, dtype=self.dtype, name="head")
+        self.head = Dense(self.target_vocabulary_size, dtype=self.dtype_policy, name="head")
         self.build([(None, self.sequence_length), (None, self.sequence_length)])
 
     def call(self, inputs: Any) -> Any:

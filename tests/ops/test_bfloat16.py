@@ -1,0 +1,124 @@
+"""Ops with compute_dtype "bfloat16" against NumPy, which rounds the operands and sums in the same order."""
+
+import numpy as np
+import pytest
+import reference
+
+from fastnn import _core
+
+BFLOAT16 = {"compute_dtype": "bfloat16"}
+
+
+def rounded(x):
+    """To bfloat16, halves to even; denormal numbers become zeros, NaN stays NaN."""
+    bits = np.ascontiguousarray(x, "float32").view("uint32")
+    made = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
+    made = np.where((bits & 0x7FFFFFFF) < 0x00800000, bits & 0x80000000, made)
+    made = np.where(np.isnan(x), (bits | 0x00400000) & 0xFFFF0000, made)
+    return made.astype("uint32").view("float32").reshape(np.shape(x))
+
+
+def product(a, b, start=0.0):
+    """a . b in float32, pair by pair: the odd one's product is added first."""
+    a, b = rounded(a), rounded(b)
+    if a.shape[1] % 2:
+        a, b = np.pad(a, ((0, 0), (0, 1))), np.pad(b, ((0, 1), (0, 0)))
+    out = np.zeros((a.shape[0], b.shape[1]), "float32") + np.float32(start)
+    for k in range(0, a.shape[1], 2):
+        for i in (k + 1, k):
+            out = out + a[:, i : i + 1] * b[i]  # the products are exact
+    return out
+
+
+def graph_of(op, x, parameters, attributes, gradients=True):
+    """Function of x and of the output's gradient: the output, and all gradients."""
+    graph = _core.Graph()
+    operands = [graph.input("x", list(x.shape[1:]), "float32")]
+    for value in parameters:
+        store = _core.Store()
+        store.add("value", list(value.shape), "float32")
+        store.set("value", value)
+        operands.append(graph.parameter(store, "value"))
+    y = graph.add(op, [*operands, *[None] * (3 - len(operands))], attributes, "layer")[0]
+    if not gradients:
+        return graph, [y]
+    seed = graph.input("dy", list(graph.shape(y)), "float32")
+    return graph, [y, *graph.gradients(y, operands, seed)]
+
+
+def random(*shape, seed=0):
+    return np.random.default_rng([seed, *shape]).normal(size=shape).astype("float32")
+
+
+@pytest.mark.parametrize(("features", "units"), [(1, 1), (5, 3), (70, 33), (513, 100), (700, 511)])
+@pytest.mark.parametrize("samples", [1, 17, 131])
+def test_dense_has_the_bits_of_its_definition(samples, features, units):
+    x, kernel, bias = random(samples, features), random(features, units), random(units)
+    dy = random(samples, units, seed=1)
+    graph, fetch = graph_of("dense", x, [kernel, bias], BFLOAT16)
+    function = _core.Function(graph, fetch, "rows")
+    runs = [function.run([x, dy], threads=threads) for threads in (1, 2, 3)]
+    for other in runs[1:]:
+        for a, b in zip(runs[0], other, strict=True):
+            assert a.tobytes() == b.tobytes()
+    y, dx, dkernel, dbias = runs[0]
+    np.testing.assert_array_equal(y, product(x, kernel, bias))
+    np.testing.assert_array_equal(dx, product(dy, kernel.T))
+    exact = rounded(x).T.astype("float64") @ rounded(dy)
+    if features * units > 768:  # else it is summed in shards
+        np.testing.assert_array_equal(dkernel, product(x.T, dy))
+    np.testing.assert_allclose(dkernel, exact, rtol=0, atol=2e-6 * np.abs(exact).max())
+    np.testing.assert_allclose(dbias, dy.sum(0), rtol=0, atol=1e-5 * np.abs(dy.sum(0)).max())
+
+
+@pytest.mark.parametrize("layout", ["rows", "lanes"])
+@pytest.mark.parametrize("dims", [(5,), (3, 5), (2, 70)])
+@pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
+def test_dense_in_both_layouts(layout, dims, activation):
+    x, kernel, bias = random(19, *dims), random(dims[-1], 34), random(34)
+    dy = random(19, *dims[:-1], 34, seed=1)
+    graph, fetch = graph_of("dense", x, [kernel, bias], {**BFLOAT16, "activation": activation})
+    function = _core.Function(graph, fetch, layout)
+    y, dx, dkernel, _ = function.run([x, dy])
+    expected = reference.dense(rounded(x).astype("float64"), rounded(kernel), bias, activation)
+    np.testing.assert_allclose(y, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+    slope = {"linear": 1.0, "relu": y > 0, "tanh": 1 - y**2}[activation]
+    dz = rounded((dy * slope).astype("float32")).astype("float64")
+    # A gradient that lies between two bfloat16 numbers may be rounded to either.
+    tolerance = 2e-6 if activation != "tanh" else 2e-3
+    wanted = dz @ rounded(kernel).T
+    np.testing.assert_allclose(dx, wanted, rtol=0, atol=tolerance * np.abs(wanted).max())
+    wanted = np.tensordot(rounded(x), dz, [range(len(dims)), range(len(dims))])
+    np.testing.assert_allclose(dkernel, wanted, rtol=0, atol=tolerance * np.abs(wanted).max())
+    for threads in (2, 3):
+        for a, b in zip(function.run([x, dy], threads=threads), [y, dx, dkernel, _], strict=True):
+            assert a.tobytes() == b.tobytes()
+
+
+def test_special_numbers():
+    x = np.array([[np.nan], [np.inf], [3e38], [1e-39], [1 + 2.0**-8], [1 + 3 * 2.0**-8]], "float32")
+    graph, fetch = graph_of("dense", x, [np.ones((1, 2), "float32")], BFLOAT16, gradients=False)
+    y = _core.Function(graph, fetch, "rows").run([x])[0]
+    # Denormal numbers are zeros, and halves are rounded to even.
+    expected = np.array([np.nan, np.inf, rounded(x)[2, 0], 0, 1, 1 + 2.0**-6], "float32")
+    np.testing.assert_array_equal(y, np.stack([expected, expected], 1))
+
+
+def test_other_types_are_refused():
+    x, kernel = random(2, 3), random(3, 4)
+    with pytest.raises(ValueError, match="layer: compute_dtype must be 'bfloat16' or absent, got 'float16'"):
+        graph_of("dense", x, [kernel], {"compute_dtype": "float16"})
+    graph = _core.Graph()
+    x64 = graph.input("x", [3], "float64")
+    store = _core.Store()
+    store.add("kernel", [3, 4], "float64")
+    with pytest.raises(ValueError, match="for float32 operands, got .* in float64"):
+        graph.add("dense", [x64, graph.parameter(store, "kernel"), None], BFLOAT16, "layer")
+
+
+def test_without_the_attribute_nothing_is_rounded():
+    x, kernel = random(5, 8), random(8, 3)
+    graph, fetch = graph_of("dense", x, [kernel], {}, gradients=False)
+    y = _core.Function(graph, fetch, "rows").run([x])[0]
+    np.testing.assert_allclose(y, x @ kernel, rtol=1e-5, atol=1e-6)
+    assert np.abs(y - product(x, kernel)).max() > 1e-4
