@@ -12,13 +12,7 @@ namespace {
 template <class T>
 void activate_elements(const ops::ActivationConfig& config, const T* x, T* y, int64_t count) {
   const T alpha = static_cast<T>(config.alpha);
-  with_activation(config.kind, [&]<ActivationKind K>() {
-    using V = Vec<T, vector_lanes<T>>;
-    constexpr int L = vector_lanes<T>;
-    int64_t i = 0;
-    for (; i + L <= count; i += L) store(y + i, activate<K>(load<V>(x + i), alpha));
-    if (i < count) store_partial<V>(y + i, activate<K>(load_partial<V>(x + i, count - i), alpha), count - i);
-  });
+  with_activation(config.kind, [&]<ActivationKind K>() { activate_run<K>(x, y, count, alpha); });
 }
 
 template <class T>

@@ -48,6 +48,39 @@ FASTNN_INLINE V activate(V x, Elem<V> alpha) {
   if constexpr (K == ActivationKind::exponential) return exp(x);
 }
 
+/// The same for U vectors.
+template <ActivationKind K, class V, int U>
+FASTNN_INLINE void activate(V (&x)[U], Elem<V> alpha) {
+  if constexpr (K == ActivationKind::tanh) {
+    tanh(x);
+  } else {
+    for (V& v : x) v = activate<K>(v, alpha);
+  }
+}
+
+/// y[i] = f(x[i]); y may be x.
+template <ActivationKind K, class T>
+FASTNN_INLINE void activate_run(const T* x, T* y, int64_t count, T alpha) {
+  constexpr int L = vector_lanes<T>;
+  constexpr int U = vector_registers == 32 ? 4 : 2;
+  using V = Vec<T, L>;
+  int64_t i = 0;
+  for (; i + U * L <= count; i += U * L) {
+    V v[U];
+    for (int u = 0; u < U; ++u) v[u] = load<V>(x + i + u * L);
+    activate<K>(v, alpha);
+    for (int u = 0; u < U; ++u) store(y + i + u * L, v[u]);
+  }
+  for (; i < count; i += L) {
+    const int64_t width = count - i;
+    if (width >= L) {
+      store(y + i, activate<K>(load<V>(x + i), alpha));
+    } else {
+      store_partial(y + i, activate<K>(load_partial<V>(x + i, width), alpha), width);
+    }
+  }
+}
+
 // f'(x); kinds of derivative_from_output() read y = f(x) (leaky_relu with a negative alpha: x in its place),
 // the others x.
 template <ActivationKind K, class V>

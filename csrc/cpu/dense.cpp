@@ -3,8 +3,10 @@
 #include "ops/dense.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "cpu/activation.h"
+#include "cpu/dense_lanes.h"
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
 
@@ -14,131 +16,60 @@ namespace {
 
 using Config = ops::DenseConfig;
 
-// out[j] = init[j] + sum_k w[k * k_stride + j * j_stride] * in[k] for J outputs and G groups of samples,
-// where a group's block of `in` is in_group elements after the last one's.
-template <class T, int L, int J, int G>
-FASTNN_INLINE void lane_block(const T* in, int64_t in_group, int64_t k_count, const T* w, int64_t k_stride,
-                              int64_t j_stride, const T* init, T* out, int64_t out_group) {
-  using V = Vec<T, L>;
-  V sum[J][G];
-  for (int j = 0; j < J; ++j) {
-    for (int g = 0; g < G; ++g) sum[j][g] = init != nullptr ? broadcast<V>(init[j]) : zero<V>();
-  }
-  for (int64_t k = 0; k < k_count; ++k) {
-    V x[G];
-    for (int g = 0; g < G; ++g) x[g] = load<V>(in + g * in_group + k * L);
-    for (int j = 0; j < J; ++j) {
-      const V weight = broadcast<V>(w[k * k_stride + j * j_stride]);
-      for (int g = 0; g < G; ++g) sum[j][g] = fma(weight, x[g], sum[j][g]);
-    }
-  }
-  for (int j = 0; j < J; ++j) {
-    for (int g = 0; g < G; ++g) store(out + g * out_group + j * L, sum[j][g]);
-  }
-}
-
-template <class T, int L, int G>
-void lane_outputs(const T* in, int64_t in_group, int64_t k_count, const T* w, int64_t k_stride,
-                  int64_t j_stride, int64_t j_count, const T* bias, T* out, int64_t out_group) {
-  // As many accumulators as registers allow, beside the G inputs and a weight.
-  constexpr int kMost = L == 1 ? 8 : (vector_registers == 32 ? 24 : 12) / G;
-  int64_t j = 0;
-  const auto block = [&]<int J>() {
-    lane_block<T, L, J, G>(in, in_group, k_count, w + j * j_stride, k_stride, j_stride,
-                           bias != nullptr ? bias + j : nullptr, out + j * L, out_group);
-    j += J;
-  };
-  while (j_count - j >= kMost) block.template operator()<kMost>();
-  while (j_count - j >= 6) block.template operator()<6>();
-  while (j_count - j >= 3) block.template operator()<3>();
-  while (j_count - j >= 1) block.template operator()<1>();
-}
-
-template <class T, int L>
-void lane_product(const T* in, int64_t k_count, const T* w, int64_t k_stride, int64_t j_stride,
-                  int64_t j_count, const T* bias, T* out, int64_t groups, int64_t positions) {
-  for (int64_t p = 0; p < positions; ++p) {
-    const T* x = in + p * k_count * L;
-    T* y = out + p * j_count * L;
-    const int64_t in_group = positions * k_count * L;
-    const int64_t out_group = positions * j_count * L;
-    int64_t g = 0;
-    for (; g + 2 <= groups; g += 2) {
-      lane_outputs<T, L, 2>(x + g * in_group, in_group, k_count, w, k_stride, j_stride, j_count, bias,
-                            y + g * out_group, out_group);
-    }
-    if (g < groups) {
-      lane_outputs<T, L, 1>(x + g * in_group, in_group, k_count, w, k_stride, j_stride, j_count, bias,
-                            y + g * out_group, out_group);
-    }
-  }
-}
-
 template <class T, int L>
 struct Dense {
   static void run(const KernelCall& call) {
     const auto& c = call.configuration<Config>();
     const T* bias = c.has_bias ? call.in[2].as<T>() : nullptr;
+    const T* x = call.in[0].as<T>();
+    const T* kernel = call.in[1].as<T>();
     T* out = call.out[0].as<T>();
-    lane_product<T, L>(call.in[0].as<T>(), c.in, call.in[1].as<T>(), c.out, 1, c.out, bias, out,
-                       call.groups(L), c.positions);
-    // A pass over outputs that are still in the cache: 1/in of the work, and one product kernel for all
-    // activations.
-    apply_activation(c.activation, out, tile_elements<L>(call, call.out[0]));
+    const int64_t rows = call.groups(L) * c.positions;
+    if constexpr (L == 1) {
+      lane_product<T, L>(x, c.in, kernel, c.out, 1, c.out, bias, out, rows);
+      apply_activation(c.activation, out, rows * c.out);
+    } else {
+      const bool relu = c.activation.kind == ops::ActivationKind::relu;
+      const T floor = relu ? T(0) : -std::numeric_limits<T>::infinity();
+      lane_tiles<T, L>(x, c.in, kernel, c.out, bias, floor, out, rows, [&](T* done, int64_t count) {
+        if (!relu) apply_activation(c.activation, done, count);
+      });
+    }
   }
 };
+
+// Rows of samples that are worth a transposed copy of the kernel.
+constexpr int64_t kRowsForCopy = 8;
 
 template <class T, int L>
 struct DenseGradInput {
   static void run(const KernelCall& call) {
     const auto& c = call.configuration<Config>();
-    lane_product<T, L>(call.in[0].as<T>(), c.out, call.in[1].as<T>(), 1, c.out, c.in, nullptr,
-                       call.out[0].as<T>(), call.groups(L), c.positions);
+    const T* dy = call.in[0].as<T>();
+    const T* kernel = call.in[1].as<T>();
+    T* dx = call.out[0].as<T>();
+    const int64_t rows = call.groups(L) * c.positions;
+    if constexpr (L > 1) {
+      if (rows >= kRowsForCopy) {
+        T* copy = reinterpret_cast<T*>(call.scratch);
+        transpose_matrix(kernel, c.in, c.out, c.out, copy, c.in);
+        const T* none = nullptr;
+        lane_tiles<T, L>(dy, c.out, copy, c.in, none, -std::numeric_limits<T>::infinity(), dx, rows,
+                         [](T*, int64_t) {});
+        return;
+      }
+    }
+    lane_product<T, L>(dy, c.out, kernel, 1, c.out, c.in, nullptr, dx, rows);
   }
 };
 
-// Adds the tile's share: accumulators [in][out][L] for lanes, [in][out] for rows.
+// Adds the tile's share: accumulators [in][out]. What lies in lanes of padding has no gradient.
 template <class T, int L>
 struct DenseGradKernelPartial {
   static void run(const KernelCall& call) {
-    using V = Vec<T, L>;
     const auto& c = call.configuration<Config>();
-    const T* x = call.in[0].as<T>();
-    const T* dy = call.in[1].as<T>();
-    T* out = call.out[0].as<T>();
-    const int64_t rows = call.groups(L) * c.positions;
-    constexpr int kBlock = 4;
-    for (int64_t i = 0; i < c.in; i += kBlock) {
-      const int64_t block_i = c.in - i < kBlock ? c.in - i : kBlock;
-      for (int64_t o = 0; o < c.out; o += kBlock) {
-        const int64_t block_o = c.out - o < kBlock ? c.out - o : kBlock;
-        V sum[kBlock][kBlock] = {};
-        if (block_i == kBlock && block_o == kBlock) {
-          for (int64_t r = 0; r < rows; ++r) {
-            V a[kBlock];
-            for (int j = 0; j < kBlock; ++j) a[j] = load<V>(dy + (r * c.out + o + j) * L);
-            for (int k = 0; k < kBlock; ++k) {
-              const V b = load<V>(x + (r * c.in + i + k) * L);
-              for (int j = 0; j < kBlock; ++j) sum[k][j] = fma(b, a[j], sum[k][j]);
-            }
-          }
-        } else {
-          for (int64_t r = 0; r < rows; ++r) {
-            for (int64_t k = 0; k < block_i; ++k) {
-              const V b = load<V>(x + (r * c.in + i + k) * L);
-              for (int64_t j = 0; j < block_o; ++j)
-                sum[k][j] = fma(b, load<V>(dy + (r * c.out + o + j) * L), sum[k][j]);
-            }
-          }
-        }
-        for (int64_t k = 0; k < block_i; ++k) {
-          for (int64_t j = 0; j < block_o; ++j) {
-            T* target = out + ((i + k) * c.out + o + j) * L;
-            store(target, load<V>(target) + sum[k][j]);
-          }
-        }
-      }
-    }
+    lane_outer_product<T, L>(call.in[0].as<T>(), c.in, call.in[1].as<T>(), c.out,
+                             call.groups(L) * c.positions, call.out[0].as<T>());
   }
 };
 
@@ -239,6 +170,11 @@ int64_t dense_scratch(const KernelQuery& query) {
                          [&]<class T>(const Config& c) { return forward_product<T>(c, query.samples); });
 }
 int64_t dense_grad_input_scratch(const KernelQuery& query) {
+  if (query.lanes > 1) {
+    const auto& c = *static_cast<const Config*>(query.config);
+    const int64_t rows = (query.samples + query.lanes - 1) / query.lanes * c.positions;
+    return rows < kRowsForCopy ? 0 : c.in * c.out * dtype_size(query.out[0].dtype);
+  }
   return product_scratch(
       query, [&]<class T>(const Config& c) { return input_gradient_product<T>(c, query.samples); });
 }
@@ -447,7 +383,6 @@ const Kernel dense_grad_kernel_kernel{
     .scratch = dense_grad_kernel_scratch,
     .whole_scratch = grad_kernel_whole_scratch,
     .units = grad_kernel_units,
-    .whole_rows_inputs = 0b10,
-    .lane_accumulators = true};
+    .whole_rows_inputs = 0b10};
 
 }  // namespace fastnn::cpu

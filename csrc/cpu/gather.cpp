@@ -174,10 +174,34 @@ void fill_narrow_group(const Rows& rows, int64_t size, float* out) {
     }
     return;
   }
-  V r[L];
-  for (int i = 0; i < L; ++i) r[i] = load_partial<V>(reinterpret_cast<const float*>(rows.here[i]), size);
-  detail::transpose_registers<float, L>(r);
-  for (int64_t j = 0; j < size; ++j) store(out + j * L, r[j]);
+  // Four columns at a time, in blocks of 16 bytes: block q of vector k is row 4 q + k, until a transposition
+  // inside the blocks makes vector c column c.
+  using Block = Vec<float, 4>;
+  constexpr detail::Indices<L> all{};
+  for (int64_t e = 0; e < size; e += 4) {
+    if (size >= 4 && e + 4 > size) e = size - 4;  // the last columns overlap those before
+    V r[4];
+    for (int k = 0; k < 4; ++k) {
+      const auto block = [&](int q) {
+        const float* row = reinterpret_cast<const float*>(rows.here[4 * q + k]) + e;
+        return size >= 4 ? load<Block>(row) : load_partial<Block>(row, size);
+      };
+      if constexpr (L == 16) {
+        r[k] = combine(combine(block(0), block(1)), combine(block(2), block(3)));
+      } else if constexpr (L == 8) {
+        r[k] = combine(block(0), block(1));
+      } else {
+        r[k] = block(0);
+      }
+    }
+    const V a = detail::interleave<1, 0>(r[0], r[1], all), b = detail::interleave<1, 1>(r[0], r[1], all);
+    const V c = detail::interleave<1, 0>(r[2], r[3], all), d = detail::interleave<1, 1>(r[2], r[3], all);
+    float* to = out + e * L;
+    store(to, detail::interleave<2, 0>(a, c, all));
+    store(to + L, detail::interleave<2, 1>(a, c, all));
+    store(to + 2 * L, detail::interleave<2, 0>(b, d, all));
+    if (size > 3) store(to + 3 * L, detail::interleave<2, 1>(b, d, all));
+  }
 }
 
 // The same for all types, by blocks of rows that are converted first. Word is an integer of To's size.

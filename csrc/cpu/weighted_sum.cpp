@@ -1,5 +1,7 @@
 #include "ops/weighted_sum.h"
 
+#include <algorithm>
+
 #include "cpu/kernels.h"
 
 namespace fastnn::cpu {
@@ -16,16 +18,32 @@ struct Sums {
   double count[L] = {};
 };
 
-// Sum of n numbers, in eight interleaved parts.
-template <class T>
+// Sum of n numbers, in P interleaved parts.
+template <class T, int P>
 double plain_sum(const T* x, int64_t n) {
-  double parts[8] = {};
+  double parts[P] = {};
   int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    for (int k = 0; k < 8; ++k) parts[k] += static_cast<double>(x[i + k]);
+  for (; i + P <= n; i += P) {
+    for (int k = 0; k < P; ++k) parts[k] += static_cast<double>(x[i + k]);
   }
-  for (; i < n; ++i) parts[i % 8] += static_cast<double>(x[i]);
-  return ((parts[0] + parts[1]) + (parts[2] + parts[3])) + ((parts[4] + parts[5]) + (parts[6] + parts[7]));
+  for (; i < n; ++i) parts[i % P] += static_cast<double>(x[i]);
+  for (int width = P / 2; width > 0; width /= 2) {
+    for (int k = 0; k < width; ++k) parts[k] += parts[k + width];
+  }
+  return parts[0];
+}
+
+// Sum of a tile without weights and masks.
+template <class T, int L>
+double tile_sum(const T* x, int64_t positions, int64_t count) {
+  constexpr int P = L < 8 ? 8 : L;
+  const int64_t full = count / L;  // groups without lanes of padding
+  double total = plain_sum<T, P>(x, full * L * positions);
+  const int64_t rest = count - full * L;
+  for (int64_t p = 0; rest > 0 && p < positions; ++p) {
+    total += plain_sum<T, P>(x + (full * positions + p) * L, rest);
+  }
+  return total;
 }
 
 template <class T, int L>
@@ -33,17 +51,6 @@ Sums<L> group_sums(const KernelCall& call, const Config& config, int64_t group) 
   const int64_t positions = config.positions;
   const T* x = call.in[0].as<T>() + group * positions * L;
   Sums<L> out;
-  if (config.per_weight == 0 && !config.has_mask) {
-    if constexpr (L == 1) {
-      out.total[0] = plain_sum(x, positions);
-    } else {
-      for (int64_t p = 0; p < positions; ++p) {
-        for (int lane = 0; lane < L; ++lane) out.total[lane] += static_cast<double>(x[p * L + lane]);
-      }
-    }
-    for (int lane = 0; lane < L; ++lane) out.weights[lane] = out.count[lane] = static_cast<double>(positions);
-    return out;
-  }
   const int64_t weights = config.per_weight == 0 ? 0 : positions / config.per_weight;
   const T* weight = weights == 0 ? nullptr : call.in[1].as<T>() + group * weights * L;
   const T* mask = config.has_mask ? call.in[2].as<T>() + group * positions * L : nullptr;
@@ -66,7 +73,12 @@ struct WeightedSum {
   static void run(const KernelCall& call) {
     const auto& config = call.configuration<Config>();
     double total = 0, weights = 0, count = 0;
-    for (int64_t group = 0; group < call.groups(L); ++group) {
+    const bool plain = config.per_weight == 0 && !config.has_mask;
+    if (plain) {
+      total = tile_sum<T, L>(call.in[0].as<T>(), config.positions, call.count);
+      weights = count = static_cast<double>(call.count) * static_cast<double>(config.positions);
+    }
+    for (int64_t group = 0; !plain && group < call.groups(L); ++group) {
       const Sums<L> sums = group_sums<T, L>(call, config, group);
       for (int lane = 0; lane < L && group * L + lane < call.count; ++lane) {
         total += sums.total[lane];
@@ -95,6 +107,10 @@ struct WeightedSumGrad {
       const T* weight = weights == 0 ? nullptr : call.in[2].as<T>() + group * weights * L;
       const T* mask = config.has_mask ? call.in[3].as<T>() + group * positions * L : nullptr;
       const int64_t valid = call.count - group * L;
+      if (weight == nullptr && mask == nullptr && valid >= L) {
+        std::fill_n(out, positions * L, g);
+        continue;
+      }
       for (int64_t p = 0; p < positions; ++p) {
         for (int lane = 0; lane < L; ++lane) {
           T value = lane < valid ? g : T(0);
