@@ -67,7 +67,7 @@ class Correlator {
  public:
   /// start: initial values (bias) of all output channels or null; in rows each group's are padded to whole
   /// vectors.
-  Correlator(const Correlation& shape, const T* weights, const T* start, T floor, Scratch& scratch)
+  Correlator(const Correlation& shape, const T* weights, const Sum<T>* start, Sum<T> floor, Scratch& scratch)
       : c_(shape), weights_(weights), start_(start) {
     row_.taps_x = c_.taps_x;
     row_.run = c_.run;
@@ -94,7 +94,8 @@ class Correlator {
   /// Correlates `images` images; in_size, out_size: elements from image to image, E included.
   /// finish_row(first element, elements) is called when a row of the output is complete.
   template <class FinishRow>
-  void run(const T* in, int64_t in_size, T* out, int64_t out_size, int64_t images, FinishRow finish_row) {
+  void run(const T* in, int64_t in_size, Sum<T>* out, int64_t out_size, int64_t images,
+           FinishRow finish_row) {
     const int64_t blocks = c_.groups * blocks_.parts;
     for (int64_t first = 0; first < blocks; first += pass_blocks_) {
       const int64_t last = std::min(blocks, first + pass_blocks_);
@@ -106,7 +107,7 @@ class Correlator {
           const int64_t tap = top < 0 ? (-top + c_.step_y - 1) / c_.step_y : 0;
           const int64_t below = c_.in_height - top;  // rows of the image from `top` on
           const int64_t end = below <= 0 ? 0 : std::min(c_.taps_y, (below + c_.step_y - 1) / c_.step_y);
-          T* row = out + i * out_size + oy * c_.out_row * E;
+          Sum<T>* row = out + i * out_size + oy * c_.out_row * E;
           set_rows(in + i * in_size, top, tap, end);
           run_row(row, tap, first, last);
           if (last == blocks) finish_row(row, c_.out_width * c_.out_position * E);
@@ -177,7 +178,7 @@ class Correlator {
     row_.w_row = c_.taps_x * row_.w_tap;
   }
 
-  void run_row(T* out, int64_t tap_y, int64_t first_block, int64_t last_block) {
+  void run_row(Sum<T>* out, int64_t tap_y, int64_t first_block, int64_t last_block) {
     for (int s = 0; s < segment_count_; ++s) {
       const Segment& segment = segments_[s];
       TileRow<T> row = row_;
@@ -264,7 +265,7 @@ class Correlator {
 
   Correlation c_;
   const T* weights_;
-  const T* start_;
+  const Sum<T>* start_;
   TileRow<T> row_{};
   bool merged_ = false;
   bool three_ = false;  // correlate_three serves

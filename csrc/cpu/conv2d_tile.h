@@ -13,8 +13,21 @@
 #include <utility>
 
 #include "cpu/kernels.h"
+#include "cpu/simd_bfloat16.h"
 
 namespace fastnn::cpu {
+
+/// Sums of products of T. T is a floating-point type, or std::int32_t: pairs of bfloat16 (NativePairs).
+template <class T>
+using Sum = std::conditional_t<std::is_same_v<T, std::int32_t>, float, T>;
+
+template <class V, class S>
+FASTNN_INLINE S multiply_add(V a, V b, S sum) {
+#if FASTNN_BFLOAT16_PAIRS
+  if constexpr (!std::is_same_v<V, S>) return NativePairs::multiply_add(a, b, sum);
+#endif
+  if constexpr (std::is_same_v<V, S>) return fma(a, b, sum);
+}
 
 inline constexpr int kMostBlocks = vector_registers == 32 ? 8 : 6;
 inline constexpr int kMostPositions = vector_registers == 32 ? 12 : 8;
@@ -95,31 +108,32 @@ struct TileRow {
   int64_t w_tap;
   int64_t w_channel;
   int64_t out_position;
-  T floor;  ///< results are at least that: 0 makes a relu, -infinity nothing
+  Sum<T> floor;  ///< results are at least that: 0 makes a relu, -infinity nothing
 };
 
 /// `tiles` tiles, one beside the other. w: the first block's first weight. start: the blocks' initial values
 /// (bias) or null. last: channels of the last block in rows.
 template <class T>
-using TileFn = void (*)(const TileRow<T>&, int64_t x_offset, const T* w, const T* start, T* out,
+using TileFn = void (*)(const TileRow<T>&, int64_t x_offset, const T* w, const Sum<T>* start, Sum<T>* out,
                         int64_t tiles, int64_t last);
 
 template <class T, int E, int C, int X>
-void correlate_tiles(const TileRow<T>& row, int64_t x_offset, const T* w, const T* start, T* out,
+void correlate_tiles(const TileRow<T>& row, int64_t x_offset, const T* w, const Sum<T>* start, Sum<T>* out,
                      int64_t tiles, [[maybe_unused]] int64_t last) {
   constexpr int L = vector_lanes<T>;
   using V = Vec<T, L>;
+  using S = Vec<Sum<T>, L>;
   constexpr bool lanes_are_samples = E > 1;
   const TileRow<T> r = row;  // a copy, which the stores below cannot change
   for (; tiles > 0; --tiles) {
-    V sum[C][X];
+    S sum[C][X];
     unroll<C>([&](auto c) {
-      V init = zero<V>();
+      S init = zero<S>();
       if (start != nullptr) {
         if constexpr (lanes_are_samples) {
-          init = broadcast<V>(start[c]);
+          init = broadcast<S>(start[c]);
         } else {
-          init = load<V>(start + c * L);
+          init = load<S>(start + c * L);
         }
       }
       for (int i = 0; i < X; ++i) sum[c][i] = init;
@@ -151,14 +165,14 @@ void correlate_tiles(const TileRow<T>& row, int64_t x_offset, const T* w, const 
             for (int i = 0; i < X; ++i) x[i] = hold(input(i));
             for (int c = 0; c < C; ++c) {
               const V v = hold(weight(c));
-              for (int i = 0; i < X; ++i) sum[c][i] = fma(v, x[i], sum[c][i]);
+              for (int i = 0; i < X; ++i) sum[c][i] = multiply_add(v, x[i], sum[c][i]);
             }
           } else {
             V v[C];
             for (int c = 0; c < C; ++c) v[c] = hold(weight(c));
             for (int i = 0; i < X; ++i) {
               const V x = hold(input(i));
-              for (int c = 0; c < C; ++c) sum[c][i] = fma(v[c], x, sum[c][i]);
+              for (int c = 0; c < C; ++c) sum[c][i] = multiply_add(v[c], x, sum[c][i]);
             }
           }
           xp += E;
@@ -166,11 +180,11 @@ void correlate_tiles(const TileRow<T>& row, int64_t x_offset, const T* w, const 
         }
       }
     }
-    const V floor = broadcast<V>(r.floor);
+    const S floor = broadcast<S>(r.floor);
     unroll<X * C>([&](auto n) {
       constexpr int i = n / C, c = n % C;
-      const V result = max(floor, sum[c][i]);  // keeps NaN
-      T* target = out + i * r.out_position + c * L;
+      const S result = max(floor, sum[c][i]);  // keeps NaN
+      Sum<T>* target = out + i * r.out_position + c * L;
       if (lanes_are_samples || c < C - 1 || last == L) {
         store(target, result);
       } else {
@@ -216,14 +230,15 @@ inline constexpr int kFewestThree = 6;  ///< fewer wait for each other's sums
 /// broadcast once for the three positions that see it, where a broadcast for each multiply-add would be what
 /// takes the time. Sums go over (y, channel, x).
 template <class T, int X>
-void correlate_three(const TileRow<T>& row, int64_t x_offset, const T* w, const T* start, T* out,
+void correlate_three(const TileRow<T>& row, int64_t x_offset, const T* w, const Sum<T>* start, Sum<T>* out,
                      int64_t tiles, int64_t last) {
   constexpr int L = vector_lanes<T>;
   using V = Vec<T, L>;
+  using S = Vec<Sum<T>, L>;
   const TileRow<T> r = row;  // a copy, which the stores below cannot change
   for (; tiles > 0; --tiles) {
-    V sum[X];
-    const V init = start != nullptr ? load<V>(start) : zero<V>();
+    S sum[X];
+    const S init = start != nullptr ? load<S>(start) : zero<S>();
     for (int i = 0; i < X; ++i) sum[i] = init;
     for (int64_t ky = 0; ky < r.taps_y; ++ky) {
       const T* x_row = r.rows[ky] + x_offset;
@@ -237,15 +252,15 @@ void correlate_three(const TileRow<T>& row, int64_t x_offset, const T* w, const 
           constexpr int i = cell;
           const V x = hold(broadcast<V>(*xp));
           xp += r.x_position;
-          if constexpr (i >= 2) sum[i - 2] = fma(third, x, sum[i - 2]);
-          if constexpr (i >= 1 && i <= X) sum[i - 1] = fma(second, x, sum[i - 1]);
-          if constexpr (i < X) sum[i] = fma(first, x, sum[i]);
+          if constexpr (i >= 2) sum[i - 2] = multiply_add(third, x, sum[i - 2]);
+          if constexpr (i >= 1 && i <= X) sum[i - 1] = multiply_add(second, x, sum[i - 1]);
+          if constexpr (i < X) sum[i] = multiply_add(first, x, sum[i]);
         });
       }
     }
-    const V floor = broadcast<V>(r.floor);
+    const S floor = broadcast<S>(r.floor);
     unroll<X>([&](auto i) {
-      const V result = max(floor, sum[i]);  // keeps NaN
+      const S result = max(floor, sum[i]);  // keeps NaN
       if (last == L) {
         store(out + i * r.out_position, result);
       } else {

@@ -7,6 +7,8 @@
 // rounded to bfloat16 (with DenormalsOff, and whether or not they fuse: the products are exact).
 #pragma once
 
+#include <cstdlib>
+
 #include "cpu/simd.h"
 
 namespace fastnn::cpu {
@@ -90,10 +92,12 @@ struct NativePairs {
 };
 #endif
 
-// Whether this processor has NativePairs' instructions.
+// Whether this processor has NativePairs' instructions, and FASTNN_BFLOAT16=emulated does not deny it.
 inline bool multiplies_bfloat16() {
 #if FASTNN_BFLOAT16_PAIRS
   static const bool found = [] {
+    const char* asked = std::getenv("FASTNN_BFLOAT16");
+    if (asked != nullptr && std::strcmp(asked, "emulated") == 0) return false;
     unsigned a = 7, b = 0, c = 1, d = 0;
     asm("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
     return (a & 1u << 5) != 0;

@@ -8,9 +8,11 @@
 // conv2d_grad_input(dy, kernel; those, input_size [H, W]) -> dx (None, H, W, Cin)
 // conv2d_grad_kernel(x, dy; those, kernel_size [kh, kw], bias false) -> (kh, kw, Cin / groups, Cout), summed
 //   over samples; with bias=true a second output, (Cout,), is the bias's gradient.
+// All three take compute_dtype, see compute_dtype.h.
 #pragma once
 
 #include "ops/activation.h"
+#include "ops/compute_dtype.h"
 #include "ops/window2d.h"
 
 namespace fastnn::ops {
@@ -39,7 +41,7 @@ inline ActivationConfig conv2d_activation(const std::string& node, const Attribu
 /// The attributes that conv2d and its gradients share.
 inline Attributes conv2d_geometry(const Attributes& attributes) {
   Attributes result;
-  for (const char* name : {"strides", "padding", "dilation", "groups"}) {
+  for (const char* name : {"strides", "padding", "dilation", "groups", "compute_dtype"}) {
     if (const AttributeValue* value = attributes.find(name)) result.set(name, *value);
   }
   return result;
@@ -127,6 +129,7 @@ inline const Op conv2d{
           c.expect_inputs(3, 3);
           const Conv2dConfig config = conv2d_config(c.node, c.in[0], c.in[1].dims, c.attributes);
           expect_conv2d_operands(c.node, c.in[0], c.in[1]);
+          check_compute_dtype(c);
           if (c.in[1].batched || c.in[2].batched) {
             throw_value(c.node, ": kernel and bias are shared by all samples, but got kernel ", c.in[1].str(),
                         " and bias ", c.in[2].str());
@@ -188,6 +191,7 @@ inline const Op conv2d_grad_input{
           c.expect_inputs(2, 2);
           const Conv2dConfig config = conv2d_grad_input_config(c.node, c.in[0], c.in[1], c.attributes);
           expect_conv2d_operands(c.node, c.in[0], c.in[1]);
+          check_compute_dtype(c);
           c.out = {{c.in[0].dtype, {config.window.height, config.window.width, config.in}, c.in[0].batched}};
         },
     .configure =
@@ -222,6 +226,7 @@ inline const Op conv2d_grad_kernel{
           c.expect_inputs(2, 2);
           const Conv2dConfig config = conv2d_grad_kernel_config(c.node, c.in[0], c.in[1], c.attributes);
           expect_conv2d_operands(c.node, c.in[0], c.in[1]);
+          check_compute_dtype(c);
           c.out = {{c.in[0].dtype,
                     {config.window.rows, config.window.columns, config.group_in(), config.out},
                     false}};

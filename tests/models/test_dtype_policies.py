@@ -151,3 +151,31 @@ def test_own_layers_and_models_have_it():
     layer(x)
     layer.dtype_policy = "mixed_bfloat16"
     assert layer(x)[0, 0] == 3
+
+
+@pytest.mark.parametrize("kind", ["Conv2D", "Conv1D", "Conv2DTranspose", "SeparableConv2D"])
+def test_convolutions_round(kind):
+    shape = (2, 8, 4) if kind == "Conv1D" else (2, 8, 8, 4)
+    x = np.random.default_rng(0).normal(size=shape).astype("float32")
+    layer = getattr(layers, kind)(5, 3)
+    exact = layer(x)
+    layer.dtype_policy = "mixed_bfloat16"
+    error = np.abs(layer(x) - exact).max() / np.abs(exact).max()
+    assert 1e-4 < error < 2e-2
+
+
+def test_a_convolutional_network_learns():
+    x, y = digits(shape=(8, 8, 1))
+    fastnn.set_policy("mixed_bfloat16")
+    model = fastnn.Sequential(
+        [
+            layers.Input((8, 8, 1)),
+            layers.Conv2D(16, 3, activation="relu"),
+            layers.Conv2D(32, 3, activation="relu", padding="same"),
+            layers.Flatten(),
+            layers.Dense(4, "softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(x, y, epochs=5, verbose=0)
+    assert model.evaluate(x, y, verbose=0)[1] > 0.95

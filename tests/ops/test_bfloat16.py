@@ -50,6 +50,10 @@ def random(*shape, seed=0):
     return np.random.default_rng([seed, *shape]).normal(size=shape).astype("float32")
 
 
+def near(got, expected, tolerance=2e-6):
+    np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+
+
 @pytest.mark.parametrize(("features", "units"), [(1, 1), (5, 3), (70, 33), (513, 100), (700, 511)])
 @pytest.mark.parametrize("samples", [1, 17, 131])
 def test_dense_has_the_bits_of_its_definition(samples, features, units):
@@ -122,3 +126,69 @@ def test_without_the_attribute_nothing_is_rounded():
     y = _core.Function(graph, fetch, "rows").run([x])[0]
     np.testing.assert_allclose(y, x @ kernel, rtol=1e-5, atol=1e-6)
     assert np.abs(y - product(x, kernel)).max() > 1e-4
+
+
+# ---- Convolution -----------------------------------------------------------------------------------------
+
+CONVOLUTIONS = [
+    ((7, 6, 2), (3, 3, 2, 5), {"activation": "relu"}),
+    ((9, 13, 1), (3, 3, 1, 6), {}),
+    ((12, 12, 32), (3, 3, 32, 64), {}),
+    ((12, 11, 16), (3, 3, 16, 16), {"padding": "same"}),
+    ((9, 14, 3), (5, 5, 3, 33), {"padding": "same"}),
+    ((9, 9, 4), (3, 3, 4, 8), {"strides": [2, 2]}),
+    ((10, 9, 5), (3, 2, 5, 70), {"strides": [2, 3], "padding": "same"}),
+    ((7, 7, 4), (1, 1, 4, 6), {"strides": [2, 2]}),
+    ((9, 9, 7), (3, 3, 7, 17), {"dilation": [2, 2], "padding": "same"}),
+    ((6, 6, 6), (3, 3, 2, 9), {"groups": 3, "padding": "same"}),
+    ((6, 6, 6), (3, 3, 3, 34), {"groups": 2}),
+    ((4, 4, 5), (3, 3, 1, 5), {"groups": 5}),
+    ((1, 5, 2), (1, 4, 2, 3), {}),
+    ((6, 6, 3), (1, 1, 3, 300), {}),
+]
+
+
+@pytest.mark.parametrize("layout", ["rows", "lanes"])
+@pytest.mark.parametrize(("image", "shape", "attributes"), CONVOLUTIONS, ids=str)
+def test_conv2d(image, shape, attributes, layout):
+    samples = 19
+    x, kernel, bias = random(samples, *image), random(*shape), random(shape[-1])
+    graph, fetch = graph_of("conv2d", x, [kernel, bias], {**BFLOAT16, **attributes})
+    dims = graph.shape(fetch[0])
+    dy = random(samples, *dims, seed=1)
+    function = _core.Function(graph, fetch, layout)
+    runs = [function.run([x, dy], threads=threads) for threads in (1, 2, 3)]
+    for other in runs[1:]:
+        for a, b in zip(runs[0], other, strict=True):
+            assert a.tobytes() == b.tobytes()
+    y, dx, dkernel, dbias = runs[0]
+    wide = (rounded(x).astype("float64"), rounded(kernel).astype("float64"))
+    near(y, reference.conv2d(*wide, bias, **attributes))
+    dz = (dy * (y > 0)).astype("float32") if "activation" in attributes else dy
+    near(dbias, dz.sum((0, 1, 2), dtype="float64"), 1e-5)
+    # The gradients of float32, of what is rounded already.
+    geometry = {k: v for k, v in attributes.items() if k != "activation"}
+    graph, fetch = graph_of("conv2d", x, [rounded(kernel), bias], geometry)
+    exact = _core.Function(graph, fetch, "lanes").run([rounded(x), rounded(dz)])
+    near(dx, exact[1])
+    near(dkernel, exact[2])
+
+
+def test_kernels_of_convolutions_that_are_no_parameters():
+    x, kernel = random(5, 8, 8, 4), random(3, 3, 4, 6)
+    graph = _core.Graph()
+    store = _core.Store()
+    store.add("kernel", list(kernel.shape), "float32")
+    store.set("kernel", kernel)
+    operands = [graph.input("x", [8, 8, 4], "float32"), graph.parameter(store, "kernel")]
+    same = graph.add("scale_shift", operands[1:], {"scale": 1.0}, "same")[0]
+    found = []
+    for weights in (operands[1], same):
+        y = graph.add("conv2d", [operands[0], weights, None], BFLOAT16, "layer")[0]
+        seed = graph.input("dy", list(graph.shape(y)), "float32")
+        made = [y, *graph.gradients(y, [operands[0], weights], seed)]
+        found.append(made)
+    dy = random(5, 6, 6, 6)
+    results = _core.Function(graph, [t for made in found for t in made], "rows").run([x, dy, dy])
+    for a, b in zip(results[:3], results[3:], strict=True):
+        assert a.tobytes() == b.tobytes()

@@ -1,0 +1,287 @@
+// conv2d and its gradients with compute_dtype "bfloat16". Where the processor multiplies pairs of bfloat16,
+// images in rows are rounded to pairs, then the tiles of conv2d_tile.h serve: pairs of channels for the
+// correlations, the same channel of two samples for the kernel's gradient (conv2d_grad_kernel_bfloat16.cpp).
+// Elsewhere, and in batch lanes, the kernels for float32 compute with rounded copies.
+#include "cpu/activate_row.h"
+#include "cpu/conv2d_shape.h"
+#include "cpu/rounded.h"
+
+namespace fastnn::cpu {
+
+extern const Kernel conv2d_kernel;
+extern const Kernel conv2d_grad_input_kernel;
+
+namespace {
+
+using Config = ops::Conv2dConfig;
+
+constexpr int64_t L = vector_lanes<float>;
+using V = Vec<float, L>;
+
+// ---- By the kernels for float32 ---------------------------------------------------------------------------
+
+template <const Kernel& Float32>
+void float32_rows(const KernelCall& call) {
+  Float32.f32.rows(call);
+}
+template <const Kernel& Float32>
+void float32_lanes(const KernelCall& call) {
+  Float32.f32.lanes(call);
+}
+template <const Kernel& Float32>
+int64_t float32_scratch(const KernelQuery& query) {
+  return rounded_scratch(query) + Float32.scratch(query);
+}
+
+template <const Kernel& Float32>
+Kernel emulated() {
+  Kernel made{};
+  made.f32.rows = rounded<float32_rows<Float32>>;
+  made.f32.lanes = rounded<float32_lanes<Float32>>;
+  made.scratch = float32_scratch<Float32>;
+  return made;
+}
+
+#if FASTNN_BFLOAT16_PAIRS
+
+// ---- By pairs of channels ---------------------------------------------------------------------------------
+
+using Pair = NativePairs::Cell;
+constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
+
+constexpr int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+constexpr int64_t pairs_of(int64_t n) { return (n + 1) / 2; }
+
+// n numbers as pairs of neighbours; an odd one at the end goes with 0.
+void round_run(const float* from, int64_t n, Pair* to) {
+  int64_t i = 0;
+  for (; i + 2 * L <= n; i += 2 * L)
+    NativePairs::round_row(load<V>(from + i), load<V>(from + i + L), to + i / 2);
+  if (i < n) {
+    const int64_t rest = n - i, one = std::min(rest, L);
+    Pair last[L];
+    NativePairs::round_row(load_partial<V>(from + i, one), load_partial<V>(from + i + one, rest - one), last);
+    std::copy_n(last, pairs_of(rest), to + i / 2);
+  }
+}
+
+// `runs` runs of n numbers, each filled up to whole pairs.
+void round_runs(const float* from, int64_t runs, int64_t n, Pair* to) {
+  if (n % 2 == 0) {
+    round_run(from, runs * n, to);
+  } else {
+    for (int64_t i = 0; i < runs; ++i) round_run(from + i * n, n, to + i * pairs_of(n));
+  }
+}
+
+// kernel (kh, kw, in, out) -> [group][tap][pair of inputs][columns], filled up with zeros.
+void pack_forward(const Config& c, const float* kernel, Pair* packed, int64_t first_tap, int64_t last_tap) {
+  const int64_t in = c.group_in(), out = c.group_out(), columns = round_up(out, L);
+  for (int64_t t = first_tap; t < last_tap; ++t) {
+    for (int64_t g = 0; g < c.groups; ++g) {
+      Pair* to = packed + (g * c.window.taps() + t) * pairs_of(in) * columns;
+      for (int64_t k = 0; k < in; k += 2, to += columns) {
+        const float* even = kernel + (t * in + k) * c.out + g * out;
+        for (int64_t j = 0; j < out; j += L) {
+          const int64_t width = std::min(L, out - j);
+          const V odd = k + 1 < in ? load_partial<V>(even + c.out + j, width) : zero<V>();
+          NativePairs::round_pairs(load_partial<V>(even + j, width), odd, to + j, 0);
+        }
+      }
+    }
+  }
+}
+
+// kernel (kh, kw, in, out) -> [tap, in reverse][group][pair of outputs][columns], filled up with zeros.
+void pack_reversed(const Config& c, const float* kernel, Pair* packed, int64_t first_tap, int64_t last_tap) {
+  const int64_t in = c.group_in(), out = c.group_out(), columns = round_up(in, L);
+  Pair rows[L * L];
+  for (int64_t t = first_tap; t < last_tap; ++t) {
+    for (int64_t g = 0; g < c.groups; ++g) {
+      Pair* to = packed + (t * c.groups + g) * pairs_of(out) * columns;
+      const float* from = kernel + (c.window.taps() - 1 - t) * in * c.out + g * out;
+      for (int64_t i = 0; i < columns; i += L) {
+        for (int64_t o = 0; o < out; o += 2 * L) {
+          const int64_t width = std::min(2 * L, out - o);
+          std::fill_n(rows, L * L, 0);
+          for (int64_t r = 0; r < std::min(L, in - i); ++r) {
+            round_run(from + (i + r) * c.out + o, width, rows + r * L);
+          }
+          Pair turned[L * L];
+          transpose<Pair, L>(rows, L, turned, L);
+          for (int64_t p = 0; p < pairs_of(width); ++p) {
+            std::copy_n(turned + p * L, L, to + (o / 2 + p) * columns + i);
+          }
+        }
+      }
+    }
+  }
+}
+
+struct Forward {
+  static void run(const KernelCall& call) { compute(call.configuration<Config>(), &call, call.scratch); }
+  static int64_t scratch(const Config& c) { return compute(c, nullptr, nullptr); }
+  static int64_t packed_elements(const Config& c) {
+    return c.groups * c.window.taps() * pairs_of(c.group_in()) * round_up(c.group_out(), L);
+  }
+  static constexpr auto pack = pack_forward;
+
+ private:
+  static int64_t compute(const Config& c, const KernelCall* call, std::byte* memory) {
+    Scratch scratch(memory);
+    const int64_t columns = round_up(c.group_out(), L), pairs = pairs_of(c.group_in());
+    const float* bias = call != nullptr && c.has_bias ? call->in[2].as<float>() : nullptr;
+    if (c.has_bias && columns != c.group_out()) {
+      auto* start = scratch.take<float>(c.groups * columns);
+      for (int64_t g = 0; call != nullptr && g < c.groups; ++g) {
+        std::fill_n(std::copy_n(bias + g * c.group_out(), c.group_out(), start + g * columns),
+                    columns - c.group_out(), 0.0f);
+      }
+      bias = start;
+    }
+    Pair* own = scratch.take<Pair>(packed_elements(c));  // a kernel that is no parameter
+    Pair* image = scratch.take<Pair>(c.window.height * c.window.width * c.groups * pairs);
+    const Pair* weights = own;
+    if (call != nullptr) {
+      const View& kernel = call->in[1];
+      if (kernel.rank == 1) {
+        weights = kernel.as<Pair>();
+      } else {
+        pack_forward(c, kernel.as<float>(), own, 0, c.window.taps());
+      }
+    }
+    Config in_pairs = c;
+    in_pairs.in = c.groups * pairs;
+    Correlation shape = forward_shape(in_pairs);
+    shape.w_channel = columns;
+    shape.w_tap = pairs * columns;
+    shape.w_row = c.window.columns * shape.w_tap;
+    shape.w_group = c.window.taps() * shape.w_tap;
+    shape.flatten();
+    const bool relu = c.activation.kind == ops::ActivationKind::relu;
+    Correlator<Pair, 1> correlator(shape, weights, bias, relu ? 0.0f : kNoFloor, scratch);
+    if (call == nullptr) return scratch.used();
+    const int64_t cells = c.window.height * c.window.width;
+    for (int64_t i = 0; i < call->count; ++i) {
+      round_runs(call->in[0].as<float>() + i * call->in[0].size, cells * c.groups, c.group_in(), image);
+      correlator.run(image, 0, call->out[0].as<float>() + i * call->out[0].size, 0, 1,
+                     [&](float* row, int64_t count) {
+                       if (!relu && c.activation.kind != ops::ActivationKind::linear) {
+                         activate_row(c.activation, row, count);
+                       }
+                     });
+    }
+    return 0;
+  }
+};
+
+struct InputGradient {
+  static void run(const KernelCall& call) { compute(call.configuration<Config>(), &call, call.scratch); }
+  static int64_t scratch(const Config& c) { return compute(c, nullptr, nullptr); }
+  static int64_t packed_elements(const Config& c) {
+    return c.groups * c.window.taps() * pairs_of(c.group_out()) * round_up(c.group_in(), L);
+  }
+  static constexpr auto pack = pack_reversed;
+
+ private:
+  static int64_t compute(const Config& c, const KernelCall* call, std::byte* memory) {
+    const ops::Window2d& w = c.window;
+    Scratch scratch(memory);
+    const int64_t columns = round_up(c.group_in(), L), pairs = pairs_of(c.group_out());
+    Pair* own = scratch.take<Pair>(packed_elements(c));
+    const int64_t image_size = w.out_height * w.out_width * c.groups * pairs;
+    Pair* image = scratch.take<Pair>(image_size);
+    const Pair* weights = own;
+    if (call != nullptr) {
+      const View& kernel = call->in[1];
+      if (kernel.rank == 1) {
+        weights = kernel.as<Pair>();
+      } else {
+        pack_reversed(c, kernel.as<float>(), own, 0, w.taps());
+      }
+      // Strides larger than the kernel leave out cells, whose gradient is 0.
+      if (w.stride_y > w.rows || w.stride_x > w.columns) {
+        std::fill_n(call->out[0].as<float>(), call->count * call->out[0].size, 0.0f);
+      }
+    }
+    Config in_pairs = c;
+    in_pairs.out = c.groups * pairs;
+    int64_t most = scratch.used();
+    const int64_t count = call != nullptr ? call->count : 1;
+    for (int64_t i = 0; i < count; ++i) {
+      if (call != nullptr) {
+        round_runs(call->in[0].as<float>() + i * call->in[0].size, w.out_height * w.out_width * c.groups,
+                   c.group_out(), image);
+      }
+      for (int64_t py = 0; py < std::min(w.stride_y, w.height); ++py) {
+        const PhaseAxis y = phase_axis(py, w.height, w.pad_top, w.rows, w.stride_y, w.dilation_y);
+        for (int64_t px = 0; px < std::min(w.stride_x, w.width); ++px) {
+          const PhaseAxis x = phase_axis(px, w.width, w.pad_left, w.columns, w.stride_x, w.dilation_x);
+          if (y.taps == 0 || x.taps == 0) continue;
+          Correlation shape = input_shape(in_pairs, y, x, columns);
+          shape.flatten();
+          Scratch rest = scratch;
+          const int64_t offset = (y.offset * w.columns + x.offset) * in_pairs.out * columns;
+          Correlator<Pair, 1> correlator(shape, weights == nullptr ? nullptr : weights + offset, nullptr,
+                                         kNoFloor, rest);
+          most = std::max(most, rest.used());
+          if (call == nullptr) continue;
+          float* dx = call->out[0].as<float>() + i * call->out[0].size + (y.first * w.width + x.first) * c.in;
+          correlator.run(image, 0, dx, 0, 1, [](float*, int64_t) {});
+        }
+      }
+    }
+    return most;
+  }
+};
+
+template <class Product>
+void pack(const KernelCall& call) {
+  Product::pack(call.configuration<Config>(), call.in[0].as<float>(), call.out[0].as<Pair>(), call.unit_begin,
+                call.unit_end);
+}
+
+template <class Product, const Kernel& Float32>
+Kernel native() {
+  Kernel made = emulated<Float32>();  // in lanes
+  made.f32.rows = Product::run;
+  made.scratch = [](const KernelQuery& query) {
+    return query.lanes > 1 ? float32_scratch<Float32>(query)
+                           : Product::scratch(*static_cast<const Config*>(query.config));
+  };
+  made.pack_input = 1;
+  made.pack_elements = [](const KernelQuery& query) {
+    return Product::packed_elements(*static_cast<const Config*>(query.config));
+  };
+  made.pack_f32 = pack<Product>;
+  made.pack_units = [](const KernelQuery& query) {
+    return static_cast<const Config*>(query.config)->window.taps();
+  };
+  return made;
+}
+
+Kernel forward_kernel() {
+  return multiplies_bfloat16() ? native<Forward, conv2d_kernel>() : emulated<conv2d_kernel>();
+}
+Kernel input_kernel() {
+  return multiplies_bfloat16() ? native<InputGradient, conv2d_grad_input_kernel>()
+                               : emulated<conv2d_grad_input_kernel>();
+}
+
+#else
+
+Kernel forward_kernel() { return emulated<conv2d_kernel>(); }
+Kernel input_kernel() { return emulated<conv2d_grad_input_kernel>(); }
+
+#endif
+
+}  // namespace
+
+// Chosen when the library is loaded.
+extern const Kernel conv2d_bfloat16_kernel;
+const Kernel conv2d_bfloat16_kernel = forward_kernel();
+
+extern const Kernel conv2d_grad_input_bfloat16_kernel;
+const Kernel conv2d_grad_input_bfloat16_kernel = input_kernel();
+
+}  // namespace fastnn::cpu
