@@ -154,6 +154,43 @@ struct ProdOthers {
   static void whole(const KernelCall& call) { groups(call, 1); }
 };
 
+// Of the product of others, the derivative along dy: products of dual numbers (x, dy) before and behind.
+template <class T, int L>
+struct ProdOthersGrad {
+  static void groups(const KernelCall& call, int64_t groups) {
+    using V = Vec<T, L>;
+    const ReduceNest nest = split_nest(call.configuration<ops::ReduceConfig>().nest,
+                                       call.configuration<ops::ReduceConfig>().nest.rank, L);
+    const int64_t size = call.in[0].size * L;
+    for (int64_t g = 0; g < groups; ++g) {
+      const T* x = call.in[0].as<T>() + g * size;
+      const T* dy = call.in[1].as<T>() + g * size;
+      T* dx = call.out[0].as<T>() + g * size;
+      T* products = call.out[1].as<T>() + g * size;
+      for_offsets(nest.kept, nest.kept_dims, nest.kept_strides, [&](int64_t first) {
+        V value = broadcast<V>(1), slope = broadcast<V>(0);
+        for_offsets(nest.summed, nest.sum_dims, nest.sum_strides, [&](int64_t offset) {
+          const int64_t at = first + offset;
+          store(products + at, value);
+          store(dx + at, slope);
+          slope = slope * load<V>(x + at) + value * load<V>(dy + at);
+          value = value * load<V>(x + at);
+        });
+        value = broadcast<V>(1);
+        slope = broadcast<V>(0);
+        for_offsets<true>(nest.summed, nest.sum_dims, nest.sum_strides, [&](int64_t offset) {
+          const int64_t at = first + offset;
+          store(dx + at, load<V>(dx + at) * value + load<V>(products + at) * slope);
+          slope = slope * load<V>(x + at) + value * load<V>(dy + at);
+          value = value * load<V>(x + at);
+        });
+      });
+    }
+  }
+  static void run(const KernelCall& call) { groups(call, call.groups(L)); }
+  static void whole(const KernelCall& call) { groups(call, 1); }
+};
+
 template <template <class, int> class K, class T>
 constexpr KernelSet reduce_kernels() {
   return {.rows = K<T, 1>::run, .lanes = K<T, vector_lanes<T>>::run, .whole = K<T, 1>::whole};
@@ -167,5 +204,9 @@ const Kernel reduce_kernel{.f32 = reduce_kernels<Reduce, float>(), .f64 = reduce
 extern const Kernel prod_others_kernel;
 const Kernel prod_others_kernel{.f32 = reduce_kernels<ProdOthers, float>(),
                                 .f64 = reduce_kernels<ProdOthers, double>()};
+
+extern const Kernel prod_others_grad_kernel;
+const Kernel prod_others_grad_kernel{.f32 = reduce_kernels<ProdOthersGrad, float>(),
+                                     .f64 = reduce_kernels<ProdOthersGrad, double>()};
 
 }  // namespace fastnn::cpu

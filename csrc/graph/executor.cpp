@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "core/augment.h"
 #include "graph/backend.h"
@@ -142,8 +143,12 @@ void Workspace::check_status() {
   const int64_t limit = found.limit;
   status_.code.store(Status::ok);
   if (code == Status::id_out_of_range) {
-    throw_value(where, ": got class or id ", static_cast<int64_t>(value), ", expected an integer from 0 to ",
-                limit - 1, "; check the labels or ids, or enlarge the layer");
+    const char* beyond = value >= std::numeric_limits<int32_t>::max()   ? " or more"
+                         : value <= std::numeric_limits<int32_t>::min() ? " or less, or not a number"
+                                                                        : "";
+    throw_value(where, ": got class or id ", static_cast<int64_t>(value), beyond,
+                ", expected an integer from 0 to ", limit - 1,
+                "; check the labels or ids, or enlarge the layer");
   }
   if (code == Status::target_out_of_range) {
     throw_value(where, ": got target ", value, ", expected a number from 0 to ", limit,

@@ -1,5 +1,6 @@
 // Reverse-mode differentiation that adds nodes to the graph.
 #include <algorithm>
+#include <string_view>
 
 #include "graph/graph.h"
 
@@ -82,7 +83,9 @@ std::vector<TensorId> add_gradients(Graph& graph, const std::vector<TensorId>& l
     }
     if (std::none_of(wanted.begin(), wanted.end(), [](bool w) { return w; })) continue;
     if (node.op->gradient == nullptr) {
-      throw_value(node.name, ": op '", node.op->name, "' has no gradient rule, but the loss depends on it");
+      const bool second = std::string_view(node.op->name).find("_grad") != std::string_view::npos;
+      throw_value(node.name, ": op '", node.op->name, "' has no gradient rule, but the loss depends on it",
+                  second ? "; it has a first gradient only, no gradient of gradients" : "");
     }
     GradientContext context{graph, node.name, n, node.attributes, node.in, node.out, out_gradients, wanted};
     const std::vector<TensorId> in_gradients = node.op->gradient(context);

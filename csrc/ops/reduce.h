@@ -1,6 +1,8 @@
 // reduce(x; kind, shape) -> x reduced over the dims in which `shape` is 1 or missing (aligned at the last
 // dim), as sum_to does; kinds max, min, prod. Per sample, or on unbatched operands. Ties share the gradient.
 // prod_others(x; shape) -> for each element the product of all others that are multiplied with it.
+// prod_others_grad(x, dy; shape) -> (dx, what comes before each element multiplied: of use to the kernel
+// alone).
 #pragma once
 
 #include <array>
@@ -86,6 +88,22 @@ inline const Op prod_others{
               ReduceConfig{ReduceKind::prod,
                            broadcast_config(n.in[0].dims, n.in[0].dims, n.attributes.integers("shape", {}))});
         },
+    .gradient =
+        [](GradientContext& g) {
+          const Attributes same{{"shape", g.attributes.integers("shape", {})}};
+          return std::vector<TensorId>{
+              g.graph.add("prod_others_grad", {g.in[0], g.out_gradients[0]}, same, g.node)[0]};
+        },
+};
+
+inline const Op prod_others_grad{
+    .name = "prod_others_grad",
+    .infer =
+        [](InferContext& c) {
+          c.expect_inputs(2, 2);
+          c.out = {c.in[0], c.in[0]};
+        },
+    .configure = prod_others.configure,
 };
 
 }  // namespace fastnn::ops

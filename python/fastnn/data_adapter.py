@@ -121,6 +121,10 @@ def as_rows(value: Any, name: str) -> Array:
     array = to_array(value, name)
     if array.ndim == 0:
         raise ValueError(f"{name}: expected an array with a row a sample, got a single number")
+    if array.size == 0 and len(array):
+        raise ValueError(
+            f"{name}: empty array of shape {array.shape}: samples must not be of length 0 in any dimension"
+        )
     if array.size == 0:
         raise ValueError(f"{name}: empty array of shape {array.shape}: expected at least one row")
     native = array.dtype.newbyteorder("=")

@@ -150,6 +150,7 @@ SHAPES = {
     "flip two": (lambda f, t: f.flip(t, (1, 2)), None),
     "tile": (lambda f, t: f.tile(t, (1, 2, 3)), None),
     "repeat": (lambda f, t: f.repeat(t, 3, axis=1), None),
+    "repeat each": (lambda f, t: f.repeat(t, [2, 0, 1], axis=1), None),
 }
 
 
@@ -165,6 +166,9 @@ def test_shapes_of_arrays():
     near(ops.transpose(x), x.T)
     near(ops.tile(x, (2, 1, 2)), np.tile(x, (2, 1, 2)))
     near(ops.repeat(x, 2), np.repeat(x, 2))
+    near(ops.repeat(x, [0, 3, 1], axis=0), np.repeat(x, [0, 3, 1], axis=0))
+    near(ops.einsum("ii->i", x[:, :3]), np.diag(x[:, :3]))
+    near(ops.einsum("ii", x[:, :3]), np.trace(x[:, :3]))
     near(ops.flip(x), np.flip(x))
     near(ops.squeeze(x[None, :, None]), x)
     near(ops.max(x), x.max())
@@ -354,6 +358,10 @@ EINSUMS = [
     ("nij->nji", (5, 4, 3), None),
     ("nij->ni", (5, 4, 3), None),
     ("nij->n", (5, 4, 3), None),
+    ("nii->ni", (5, 4, 4), None),
+    ("nii->n", (5, 4, 4), None),
+    ("niji->nj", (5, 4, 3, 4), None),
+    ("nii,nij->nij", (5, 4, 4), (5, 4, 3)),
 ]
 
 
@@ -456,6 +464,13 @@ def test_axes_that_are_wrong():
     fails(lambda t: ops.expand_dims(t, 0), ValueError, r"no axis can stand before it")
     fails(lambda t: ops.pad(t, [(1, 1), (0, 0)]), ValueError, r"counts samples, which cannot be padded")
     fails(lambda t: ops.argmax(t), ValueError, r"argmax: give an axis")
+    fails(
+        lambda t: ops.repeat(t, [1, 2], axis=1),
+        ValueError,
+        r"a number, 0 or more, for each of the 3 elements",
+    )
+    fails(lambda t: ops.repeat(t, 1.5, axis=1), TypeError, r"repeats must be an integer, or a sequence")
+    fails(lambda t: ops.einsum("ii->i", t), ValueError, r"gives the letter 'i' the extents None and 3")
 
 
 def test_shapes_that_do_not_broadcast():

@@ -31,6 +31,16 @@ ACTIVATIONS = {
     "softsign": lambda x: x / (1 + np.abs(x)),
     "exponential": np.exp,
     "softmax": lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True),
+    "relu6": lambda x: np.minimum(np.maximum(x, 0), 6),
+    "hard_silu": lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+    "hard_swish": lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+    "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "log_sigmoid": lambda x: -np.log(1 + np.exp(-x)),
+    "tanh_shrink": lambda x: x - np.tanh(x),
+    "sparse_plus": lambda x: np.where(x <= -1, 0, np.where(x >= 1, x, (x + 1) ** 2 / 4)),
+    "squareplus": lambda x: (x + np.sqrt(x**2 + 4)) / 2,
+    "soft_shrink": lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0),
+    "hard_shrink": lambda x: np.where(np.abs(x) > 0.5, x, 0),
     "log_softmax": lambda x: x - np.log(np.exp(x).sum(-1, keepdims=True)),
 }
 

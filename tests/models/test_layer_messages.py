@@ -196,3 +196,28 @@ def test_arguments_of_keras_that_ask_for_nothing_are_taken():
         layers.BatchNormalization(synchronized=True)
     with pytest.raises(ValueError, match="axis -1"):
         losses.SparseCategoricalCrossentropy(axis=1)
+
+
+def test_a_mask_of_other_rows_is_named():
+    with pytest.raises(
+        ValueError, match=r"LSTM 'it': its input has 8 rows, but mask has 4; all must have one"
+    ):
+        layers.LSTM(3, name="it")(np.ones((8, 6, 5)), mask=np.ones((4, 6), bool))
+
+
+def test_sequences_of_length_zero_are_named():
+    model = fastnn.Sequential([layers.Input((None, 5)), layers.LSTM(3)])
+    with pytest.raises(
+        ValueError, match=r"empty array of shape \(8, 0, 5\): samples must not be of length 0"
+    ):
+        model.predict(np.zeros((8, 0, 5)), verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(2**40, "2147483647 or more"), (np.nan, "-2147483648 or less, or not a number"), (10, "10")],
+)
+def test_ids_that_fit_no_integer_are_told(value, message):
+    model = fastnn.Sequential([layers.Input((2,)), layers.Embedding(10, 3, name="it")])
+    with pytest.raises(ValueError, match=f"got class or id {message}, expected an integer from 0 to 9"):
+        model.predict(np.array([[0, value]], "float64" if value != value else "int64"), verbose=0)

@@ -37,6 +37,17 @@ def others(x, shape):
     return np.stack([of_one(one) for one in x])
 
 
+def others_grad(x, dy, shape):
+    """Sum over the others i of dy_i times the product of all but i and the element itself."""
+
+    def of_one(one, slope):
+        full = np.broadcast_to(reduced(one, shape, np.prod), one.shape)
+        total = np.broadcast_to(reduced(slope / one, shape, np.sum), one.shape)
+        return full / one * (total - slope / one)
+
+    return np.stack([of_one(*pair) for pair in zip(x, dy, strict=True)])
+
+
 CASES = [
     *(
         case("reduce", [batch(*dims, make=separated())], reference, kind=kind, shape=shape, refuses=WRONG)
@@ -52,8 +63,21 @@ CASES = [
         shape=[3, 1],
         label="unbatched",
     ),
-    case("prod_others", [batch(3, 5, make=uniform(0.5, 2))], others, shape=[3, 1], gradient=False),
-    case("prod_others", [batch(3, 5, make=uniform(0.5, 2))], others, shape=[1], gradient=False),
+    case("prod_others", [batch(3, 5, make=uniform(0.5, 2))], others, shape=[3, 1]),
+    case("prod_others", [batch(3, 5, make=uniform(0.5, 2))], others, shape=[1]),
+    *(
+        case(
+            "prod_others_grad",
+            [batch(3, 5, make=uniform(0.5, 2)), batch(3, 5)],
+            others_grad,
+            build=lambda graph, tensors, shape=shape: graph.add(
+                "prod_others_grad", tensors, {"shape": shape}
+            )[:1],
+            shape=shape,
+            gradient=False,
+        )
+        for shape in ([3, 1], [1])
+    ),
 ]
 
 

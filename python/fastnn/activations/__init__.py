@@ -18,6 +18,19 @@ from typing import Any
 
 from fastnn import _registry
 from fastnn._names import nearest
+from fastnn.activations.further import (
+    glu,
+    hard_shrink,
+    hard_silu,
+    hard_tanh,
+    log_sigmoid,
+    relu6,
+    soft_shrink,
+    sparse_plus,
+    squareplus,
+    tanh_shrink,
+    threshold,
+)
 from fastnn.activations.rectifiers import celu, elu, gelu, leaky_relu, relu
 from fastnn.activations.smooth import (
     exponential,
@@ -41,27 +54,40 @@ __all__ = [
     "exponential",
     "gelu",
     "get",
+    "glu",
+    "hard_shrink",
     "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
     "leaky_relu",
     "linear",
+    "log_sigmoid",
     "log_softmax",
     "mish",
     "relu",
+    "relu6",
     "selu",
     "serialize",
     "sigmoid",
     "silu",
+    "soft_shrink",
     "softmax",
     "softplus",
     "softsign",
+    "sparse_plus",
+    "squareplus",
     "swish",
     "tanh",
+    "tanh_shrink",
+    "threshold",
 ]
 
 Activation = Callable[..., Any]
 
 
 swish = silu
+hard_swish = hard_silu
 
 _KNOWN: dict[str, Activation] = {
     f.__name__: f
@@ -70,22 +96,39 @@ _KNOWN: dict[str, Activation] = {
         elu,
         exponential,
         gelu,
+        glu,
+        hard_shrink,
         hard_sigmoid,
+        hard_silu,
+        hard_tanh,
         leaky_relu,
         linear,
+        log_sigmoid,
         log_softmax,
         mish,
         relu,
+        relu6,
         selu,
         sigmoid,
         silu,
+        soft_shrink,
         softmax,
         softplus,
         softsign,
+        sparse_plus,
+        squareplus,
         tanh,
+        tanh_shrink,
     )
 }
-_ALIASES = {"swish": "silu", "leakyrelu": "leaky_relu", "exp": "exponential"}
+_ALIASES = {
+    "swish": "silu",
+    "hard_swish": "hard_silu",
+    "hardswish": "hard_silu",
+    "hardsilu": "hard_silu",
+    "leakyrelu": "leaky_relu",
+    "exp": "exponential",
+}
 
 # Those that dense and conv2d compute along with their own result (op attribute `activation`). The sigmoid is
 # left apart, so that a cross-entropy after it can be computed from the logits.

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fastnn import _core, random
 from fastnn._names import nearest
 from fastnn.layers.context import BuildContext, current
-from fastnn.layers.held import check_held
+from fastnn.layers.held import check_held, naming
 from fastnn.layers.nest import leaves, map_leaves
 from fastnn.tensor import Node, Tensor, apply
 
@@ -155,7 +155,13 @@ class Calls:
             masks = map_leaves(lambda t: None if t is None else t.mask, inputs)
             if "mask" in names and arguments.get("mask") is None:
                 arguments["mask"] = masks
-            outputs = self.call(inputs, **arguments)
+            try:
+                outputs = self.call(inputs, **arguments)
+            except (TypeError, ValueError) as error:
+                named = naming(error, self.label)
+                if named is error:
+                    raise
+                raise named from error
             if not any(True for _ in leaves(outputs)):
                 raise TypeError(f"{self.label}: call must return tensors, but it returned {outputs!r}")
             self._hand_on_masks(inputs, arguments["mask"] if "mask" in names else masks, outputs)
@@ -341,6 +347,13 @@ class Calls:
             for name, value in (extra or {}).items()
         }
         rows = [leaf for leaf in (*leaves(arrays), *leaves(given)) if isinstance(leaf, np.ndarray)]
+        for name, leaf in (("an input", arrays), *given.items()):
+            for other in leaves(leaf):
+                if isinstance(other, np.ndarray) and len(other) != len(rows[0]):
+                    raise ValueError(
+                        f"{self.label}: its input has {len(rows[0])} rows, but {name} has {len(other)}; all "
+                        "must have one for each sample"
+                    )
         flags = tuple((layer.trainable, layer.dtype_policy) for layer in self._flatten_layers())
         key = (str(map_leaves(_described, [arrays, given])), training, flags)
         with self._lock:

@@ -1,7 +1,8 @@
-"""Whether the layers that a `call` uses are parts of the layer whose call it is."""
+"""What is looked after around a layer's `call`: that it keeps the layers it uses, that errors name it."""
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -39,3 +40,11 @@ def check_held(callers: list[Any], layer: Any, made_here: bool) -> None:
         "not among the model's, and not saved with it",
         stacklevel=2,
     )
+
+
+def naming(error: Exception, label: str) -> Exception:
+    """Return an error of the same kind whose message begins with the layer's name, unless it names one."""
+    text = str(error)
+    if type(error) not in (TypeError, ValueError) or re.match(r"\w+ '", text) or label in text:
+        return error
+    return type(error)(f"{label}: {text}")

@@ -11,6 +11,7 @@ from fastnn import _core
 from fastnn._names import nearest
 from fastnn.layers._arguments import positive
 from fastnn.layers.base import Layer
+from fastnn.layers.kept_states import KeptStates
 from fastnn.layers.nest import batch_shape
 from fastnn.layers.serialization import serialize
 from fastnn.layers.weight import Weight
@@ -123,6 +124,23 @@ class Model(Trainable, Predicting, Differentiable, Endpoints):
             return
         losses = [*self._network.losses, loss]
         self._set_network(Network(self.label, self._network.inputs, self._network.outputs, losses))
+
+    def reset_states(self) -> None:
+        """Set the states of all stateful layers to zeros, so that the next batch begins anew.
+
+        Examples
+        --------
+        >>> import numpy as np, fastnn
+        >>> from fastnn import layers
+        >>> model = fastnn.Sequential([layers.Input((2, 3), batch_size=4), layers.GRU(2, stateful=True)])
+        >>> first = model.predict(np.ones((4, 2, 3)), verbose=0)
+        >>> model.reset_states()
+        >>> bool((model.predict(np.ones((4, 2, 3)), verbose=0) == first).all())
+        True
+        """
+        for layer in self._flatten_layers():
+            if isinstance(layer, KeptStates) and layer._kept:
+                layer.reset_states()
 
     # Structure -----------------------------------------------------------------------------------
 

@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from fastnn.ops._dispatch import dims, floating, is_batched, op, operands
+import numpy as np
+
+from fastnn.ops._dispatch import constant, dims, floating, is_batched, op, operands
 from fastnn.ops.linear_algebra import matmul
 from fastnn.ops.reductions import sum as sum_
 from fastnn.ops.shapes import transpose
@@ -20,9 +22,9 @@ def einsum(subscripts: str, *xs: Any) -> Any:
     Parameters
     ----------
     subscripts : str
-        As in NumPy: ``"bij,bjk->bik"``. A letter stands once in an operand; an Ellipsis for the same axes in
-        all operands. The letter of the samples of batched operands comes first in the result,
-        or is summed over.
+        As in NumPy: ``"bij,bjk->bik"``. A letter that stands twice in an operand takes its diagonal
+        (``"ii->"``: the trace); an Ellipsis stands for the same axes in all operands. The letter of the
+        samples of batched operands comes first in the result, or is summed over.
     *xs : Tensor or array_like
         Floating point. More than two are taken from the left.
 
@@ -47,6 +49,10 @@ def einsum(subscripts: str, *xs: Any) -> Any:
     for tensor in tensors:
         floating(tensor, "einsum")
     inputs, output = _parsed(subscripts, tensors)
+    for i, letters in enumerate(inputs):
+        while len(set(letters)) < len(letters):
+            letters, tensors[i] = _diagonal(subscripts, letters, tensors[i])
+        inputs[i] = letters
     extents: dict[str, Any] = {}
     for letters, tensor in zip(inputs, tensors, strict=True):
         for letter, extent in zip(letters, tensor.shape, strict=True):
@@ -87,14 +93,32 @@ def _parsed(subscripts: str, tensors: Sequence[Tensor]) -> tuple[list[str], str]
         output = dots + "".join(sorted(c for c in set(every) - set(dots) if every.count(c) == 1))
     output = output.replace("...", dots)
     for letters, tensor in zip(inputs, tensors, strict=True):
-        if len(letters) != tensor.ndim or len(set(letters)) != len(letters):
-            raise ValueError(
-                f"einsum: {subscripts!r} needs one letter for each axis of shape {tensor.shape}, each once"
-            )
+        if len(letters) != tensor.ndim:
+            raise ValueError(f"einsum: {subscripts!r} needs one letter for each axis of shape {tensor.shape}")
     allowed = all(c in dots or c.isalpha() for c in every)
     if not allowed or len(set(output)) != len(output) or not set(output) <= set(every):
         raise ValueError(f"einsum: the result of {subscripts!r} must name letters of the operands, each once")
     return inputs, output
+
+
+def _diagonal(subscripts: str, letters: str, tensor: Tensor) -> tuple[str, Tensor]:
+    """Take the diagonal of the first two axes that have one letter, in the place of the first."""
+    letter = next(c for c in letters if letters.count(c) > 1)
+    first = letters.index(letter)
+    second = letters.index(letter, first + 1)
+    extent = tensor.shape[first]
+    if extent is None or extent != tensor.shape[second]:
+        raise ValueError(
+            f"einsum: {subscripts!r} gives the letter '{letter}' the extents {extent} and "
+            f"{tensor.shape[second]} (None counts samples)"
+        )
+    shape = [
+        extent if i in (first, second) else 1 for i in range(1 if is_batched(tensor) else 0, tensor.ndim)
+    ]
+    chosen = constant(np.eye(extent, dtype=bool).reshape(shape), "bool")
+    zero = constant(0.0, tensor.dtype)
+    picked = sum_(apply("where", [chosen, tensor, zero]), second)
+    return letters[:second] + letters[second + 1 :], picked
 
 
 def _single(letters: str, tensor: Tensor, output: str) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastnn.ops._align import spread
 from fastnn.ops._dispatch import as_tensor, axis_number, dims, is_batched, op, operands, sample_axis
+from fastnn.ops.gathering import take
 from fastnn.ops.shapes import expand_dims
 from fastnn.tensor import Tensor, apply
 
@@ -238,15 +239,15 @@ def _repeated(tensor: Tensor, counts: list[int], extents: list[int]) -> Tensor:
 
 
 @op
-def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """Repeat each element along an axis.
 
     Parameters
     ----------
     x : Tensor or array_like
         Floating point.
-    repeats : int
-        How often.
+    repeats : int or sequence of int
+        How often; with a sequence, how often each of them along the axis.
     axis : int or None
         None for the elements laid flat, where x is not batched.
 
@@ -257,7 +258,8 @@ def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
     Raises
     ------
     ValueError
-        If `repeats` is below 1, there is no such axis, or it counts samples.
+        If `repeats` is below 1, or has not a number (0 or more) for each element, or there is no such axis,
+        or it counts samples.
 
     Examples
     --------
@@ -266,7 +268,10 @@ def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
     array([1., 1., 2., 2.], dtype=float32)
     """
     tensor = as_tensor(x)
-    if repeats < 1:
+    numbers = np.asarray(repeats)
+    if numbers.dtype.kind not in "iu":
+        raise TypeError(f"repeat: repeats must be an integer, or a sequence of them, got {repeats!r}")
+    if numbers.ndim == 0 and repeats < 1:
         raise ValueError(f"repeat: repeats must be at least 1, got {repeats}")
     if axis is None:
         if is_batched(tensor):
@@ -275,6 +280,14 @@ def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
         axis = 0
     place = sample_axis("repeat", axis, tensor)
     extents = dims(tensor)
+    if numbers.ndim > 0:
+        if numbers.shape != (extents[place],) or numbers.min() < 0 or numbers.sum() < 1:
+            raise ValueError(
+                f"repeat: repeats must have a number, 0 or more, for each of the {extents[place]} elements "
+                f"along the axis, and not all 0, got {repeats!r}"
+            )
+        chosen: Any = take(tensor, np.repeat(np.arange(extents[place]), numbers), axis)
+        return chosen
     counts = [1] * (2 * len(extents))
     counts[2 * place + 1] = int(repeats)
     return _repeated(tensor, counts, extents)

@@ -2,6 +2,7 @@ __all__: list[str]
 
 from ._batches import PyDataset as PyDataset
 from ._batches import Sequence as Sequence
+from ._buckets import LengthBuckets as LengthBuckets
 from ._labels import to_categorical as to_categorical
 from ._plotting import plot_model as plot_model
 from ._scaling import MinMaxScaler as MinMaxScaler
