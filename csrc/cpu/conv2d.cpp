@@ -6,6 +6,7 @@
 #include "cpu/conv2d_correlate.h"
 #include "cpu/conv2d_phase.h"
 #include "cpu/kernels.h"
+#include "cpu/max_pool.h"
 
 namespace fastnn::cpu {
 
@@ -74,6 +75,11 @@ bool pad_weights(const Config& c, Correlation& shape, const T*& kernel, const T*
   return true;
 }
 
+// Rows and columns of the convolution that windows of the pooling behind it see, from the first on.
+int64_t seen(int64_t extent, int64_t positions, int64_t stride, int64_t padding, int64_t span) {
+  return std::min(extent, (positions - 1) * stride - padding + span);
+}
+
 template <class T, int E>
 struct Conv2d {
   static void run(const KernelCall& call) { compute(call.configuration<Config>(), &call, call.scratch); }
@@ -86,17 +92,45 @@ struct Conv2d {
     const T* kernel = call != nullptr ? call->in[1].as<T>() : nullptr;
     const T* bias = call != nullptr && c.has_bias ? call->in[2].as<T>() : nullptr;
     pad_weights<T, E>(c, shape, kernel, bias, scratch);
-    shape.flatten();
+    const ops::Window2d& pool = c.pool.window;
+    if (c.pools) {
+      shape.out_height = seen(pool.height, pool.out_height, pool.stride_y, pool.pad_top, pool.span_y());
+      shape.out_width = seen(pool.width, pool.out_width, pool.stride_x, pool.pad_left, pool.span_x());
+    } else {
+      shape.flatten();
+    }
+    // The rows that a window sees stay in the first-level cache; where channels come in several passes, all.
+    const int64_t ring = !c.pools ? 0 : E > 1 ? std::min(pool.span_y(), pool.height) : pool.height;
+    T* rows = scratch.take<T>(ring * pool.width * c.out * E);
     const bool relu = c.activation.kind == ActivationKind::relu;
     const T floor = relu ? T(0) : -std::numeric_limits<T>::infinity();
     Correlator<T, E> correlator(shape, kernel, bias, floor, scratch);
     if (call == nullptr) return scratch.used();
     const T* x = call->in[0].as<T>();
     T* y = call->out[0].as<T>();
-    const auto finish = [&](T* row, int64_t count) {
+    const int64_t in_size = call->in[0].size * E, out_size = call->out[0].size * E;
+    const auto activate = [&](T* row, int64_t count) {
       if (!relu && c.activation.kind != ActivationKind::linear) activate_row(c.activation, row, count);
     };
-    correlator.run(x, call->in[0].size * E, y, call->out[0].size * E, call->groups(E), finish);
+    if (!c.pools) {
+      correlator.run(x, in_size, y, out_size, call->groups(E), activate);
+      return 0;
+    }
+    const auto row_at = [&](int64_t oy) { return rows + oy % ring * pool.width * c.out * E; };
+    for (int64_t image = 0; image < call->groups(E); ++image) {
+      int64_t next = 0;  // row of windows
+      T* out = y + image * out_size;
+      correlator.run(
+          x + image * in_size, in_size, 1, [&](int64_t, int64_t oy) { return row_at(oy); },
+          [&](int64_t oy, T* row, int64_t count) {
+            activate(row, count);
+            while (next < pool.out_height &&
+                   std::min(next * pool.stride_y - pool.pad_top + pool.span_y(), pool.height) <= oy + 1) {
+              max_pool_row(pool, next, row_at, out + next * pool.out_width * c.out * E, c.out * E);
+              ++next;
+            }
+          });
+    }
     return 0;
   }
 };

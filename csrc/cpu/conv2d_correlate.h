@@ -96,6 +96,15 @@ class Correlator {
   template <class FinishRow>
   void run(const T* in, int64_t in_size, Sum<T>* out, int64_t out_size, int64_t images,
            FinishRow finish_row) {
+    run(
+        in, in_size, images,
+        [&](int64_t image, int64_t oy) { return out + image * out_size + oy * c_.out_row * E; },
+        [&](int64_t, Sum<T>* row, int64_t count) { finish_row(row, count); });
+  }
+
+  /// The same with rows of the output where row_at(image, y) says; finish_row(y, first element, elements).
+  template <class RowAt, class FinishRow>
+  void run(const T* in, int64_t in_size, int64_t images, RowAt row_at, FinishRow finish_row) {
     const int64_t blocks = c_.groups * blocks_.parts;
     for (int64_t first = 0; first < blocks; first += pass_blocks_) {
       const int64_t last = std::min(blocks, first + pass_blocks_);
@@ -107,10 +116,10 @@ class Correlator {
           const int64_t tap = top < 0 ? (-top + c_.step_y - 1) / c_.step_y : 0;
           const int64_t below = c_.in_height - top;  // rows of the image from `top` on
           const int64_t end = below <= 0 ? 0 : std::min(c_.taps_y, (below + c_.step_y - 1) / c_.step_y);
-          Sum<T>* row = out + i * out_size + oy * c_.out_row * E;
+          Sum<T>* row = row_at(i, oy);
           set_rows(in + i * in_size, top, tap, end);
           run_row(row, tap, first, last);
-          if (last == blocks) finish_row(row, c_.out_width * c_.out_position * E);
+          if (last == blocks) finish_row(oy, row, c_.out_width * c_.out_position * E);
         }
       }
     }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "cpu/kernels.h"
+#include "cpu/max_pool.h"
 
 namespace fastnn::cpu {
 
@@ -13,115 +14,6 @@ namespace {
 
 using Config = ops::Pool2dConfig;
 using Window = ops::Window2d;
-
-/// The cells of one window that lie in the image.
-struct Cells {
-  int64_t y, y_end, step_y;
-  int64_t x, x_end, step_x;
-
-  int64_t count() const { return ((y_end - y + step_y - 1) / step_y) * ((x_end - x + step_x - 1) / step_x); }
-};
-
-// First cell and one past the last of a window's axis.
-void clip(int64_t start, int64_t span, int64_t step, int64_t extent, int64_t& first, int64_t& end) {
-  first = start < 0 ? start + (-start + step - 1) / step * step : start;
-  end = std::min(start + span, extent);
-}
-
-Cells cells_of(const Window& w, int64_t oy, int64_t ox) {
-  Cells cells;
-  cells.step_y = w.dilation_y;
-  cells.step_x = w.dilation_x;
-  clip(oy * w.stride_y - w.pad_top, w.span_y(), w.dilation_y, w.height, cells.y, cells.y_end);
-  clip(ox * w.stride_x - w.pad_left, w.span_x(), w.dilation_x, w.width, cells.x, cells.x_end);
-  return cells;
-}
-
-// Calls body.template operator()<full>(first, width) for each vector of a run of n elements.
-template <int L, class Body>
-FASTNN_INLINE void for_vectors(int64_t n, Body body) {
-  int64_t i = 0;
-  for (; i + L <= n; i += L) body.template operator()<true>(i, L);
-  if (i < n) body.template operator()<false>(i, n - i);
-}
-
-template <class V, bool Full>
-FASTNN_INLINE V get(const Elem<V>* p, int64_t width) {
-  if constexpr (Full) {
-    return load<V>(p);
-  } else {
-    return load_partial<V>(p, width);
-  }
-}
-
-template <bool Full, class V>
-FASTNN_INLINE void put(Elem<V>* p, V v, int64_t width) {
-  if constexpr (Full) {
-    store(p, v);
-  } else {
-    store_partial(p, v, width);
-  }
-}
-
-// The larger one; NaN if either is: max gives its second operand then, so one of the two orders gives the
-// NaN, and the bits of a NaN with others' are a NaN.
-template <class V>
-FASTNN_INLINE V larger(V a, V b) {
-  return bit_cast<V>(to_bits(max(a, b)) | to_bits(max(b, a)));
-}
-
-/// Calls body(cells, position) for every window.
-template <class Body>
-FASTNN_INLINE void for_windows(const Window& w, Body body) {
-  for (int64_t oy = 0; oy < w.out_height; ++oy) {
-    for (int64_t ox = 0; ox < w.out_width; ++ox) body(cells_of(w, oy, ox), oy * w.out_width + ox);
-  }
-}
-
-/// The window that nearly every network uses: two by two, side by side, none of it padding. Calls
-/// body(offset of the first cell, position) for every window.
-bool is_quarter(const Window& w) {
-  return w.rows == 2 && w.columns == 2 && w.stride_y == 2 && w.stride_x == 2 && w.dilation_y == 1 &&
-         w.dilation_x == 1 && w.height >= 2 * w.out_height && w.width >= 2 * w.out_width;
-}
-template <class Body>
-FASTNN_INLINE void for_quarters(const Window& w, int64_t n, Body body) {
-  for (int64_t oy = 0; oy < w.out_height; ++oy) {
-    int64_t first = 2 * oy * w.width * n;
-    for (int64_t ox = 0; ox < w.out_width; ++ox, first += 2 * n) body(first, oy * w.out_width + ox);
-  }
-}
-
-template <class T>
-void max_image(const Window& w, const T* x, T* y, int64_t n) {
-  constexpr int L = vector_lanes<T>;
-  using V = Vec<T, L>;
-  const int64_t row = w.width * n;
-  if (is_quarter(w)) {
-    for_quarters(w, n, [&](int64_t first, int64_t position) {
-      const T* upper = x + first;
-      const T* lower = upper + row;
-      T* out = y + position * n;
-      for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
-        const V a = larger(get<V, Full>(upper + i, width), get<V, Full>(upper + n + i, width));
-        const V b = larger(get<V, Full>(lower + i, width), get<V, Full>(lower + n + i, width));
-        put<Full>(out + i, larger(a, b), width);
-      });
-    });
-    return;
-  }
-  for_windows(w, [&](const Cells& cells, int64_t position) {
-    for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
-      V best = broadcast<V>(-std::numeric_limits<T>::infinity());
-      for (int64_t cy = cells.y; cy < cells.y_end; cy += cells.step_y) {
-        for (int64_t cx = cells.x; cx < cells.x_end; cx += cells.step_x) {
-          best = larger(best, get<V, Full>(x + cy * row + cx * n + i, width));
-        }
-      }
-      put<Full>(y + position * n + i, best, width);
-    });
-  });
-}
 
 /// How a gradient reaches dx.
 enum class Write { set, add };
@@ -265,8 +157,8 @@ struct MaxPool2d {
   static void run(const KernelCall& call) {
     const auto& c = call.configuration<Config>();
     for (int64_t g = 0; g < call.groups(E); ++g) {
-      max_image(c.window, call.in[0].as<T>() + g * call.in[0].size * E,
-                call.out[0].as<T>() + g * call.out[0].size * E, c.channels * E);
+      max_pool_image(c.window, call.in[0].as<T>() + g * call.in[0].size * E,
+                     call.out[0].as<T>() + g * call.out[0].size * E, c.channels * E);
     }
   }
 };

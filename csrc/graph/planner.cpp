@@ -85,6 +85,7 @@ Planner::Planner(Plan& plan) : plan_(plan), graph_(plan.graph()) {}
 void Planner::run() {
   prune();
   choose_layout();
+  fuse_pools();
   first_tile_slot_ = needs_prologue() ? 1 : 0;
   plan_.prologue_ = first_tile_slot_;
   plan_.input_externals_.assign(graph_.inputs().size(), -1);
@@ -365,13 +366,19 @@ void Planner::emit_tile(int32_t node_index) {
       step.in.push_back(operand(node.in[i], rows ? 1 : lanes));
     }
   }
-  for (size_t i = 0; i < node.out.size(); ++i) {
+  const int32_t pool_index = pool_of_[static_cast<size_t>(node_index)];
+  const Node& last = pool_index < 0 ? node : graph_.nodes()[static_cast<size_t>(pool_index)];
+  step.flops = node_flops(graph_, node);
+  if (pool_index >= 0) {
+    step.configuration = pooling_configuration(graph_, node, last);
+    step.flops += node_flops(graph_, last);
+  }
+  for (size_t i = 0; i < last.out.size(); ++i) {
     const int32_t out_lanes = lanes == 1 || ((kernel.rows_outputs >> i) & 1u) ? 1 : lanes;
-    const int32_t id = new_tensor(graph_.type(node.out[i]), node.out[i], out_lanes);
-    made_[{node.out[i], out_lanes}] = id;
+    const int32_t id = new_tensor(graph_.type(last.out[i]), last.out[i], out_lanes);
+    made_[{last.out[i], out_lanes}] = id;
     step.out.push_back(id);
   }
-  step.flops = node_flops(graph_, node);
   push_step(std::move(step));
 }
 

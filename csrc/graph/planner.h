@@ -39,6 +39,9 @@ class Planner {
   int32_t node_lanes(int32_t node_index) const;
   const Kernel* step_kernel(const Step& step) const;
 
+  // planner_fusion.cpp
+  void fuse_pools();
+
   // planner_outputs.cpp
   void emit_outputs();
   int32_t made_lanes(TensorId tensor) const;
@@ -53,6 +56,7 @@ class Planner {
   const Graph& graph_;
   std::vector<char> live_;                                // nodes that the outputs need
   std::vector<int32_t> lanes_;                            // chosen lanes of each node
+  std::vector<int32_t> pool_of_;                          // conv2d: the max_pool2d that it does, too, or -1
   std::map<std::pair<TensorId, int32_t>, int32_t> made_;  // (tensor, lanes) -> plan tensor
   std::map<std::pair<TensorId, const void*>, int32_t> packs_;
   int32_t first_tile_slot_ = 0;
@@ -60,6 +64,9 @@ class Planner {
 
 /// The kernel that serves a node, or null.
 const Kernel* node_kernel(const Node& node);
+
+/// Configuration of a conv2d that does the max_pool2d behind it, too.
+Configuration pooling_configuration(const Graph& graph, const Node& conv, const Node& pool);
 
 /// Floating-point operations of a node: of one sample, or of the whole node if nothing in it is batched.
 double node_flops(const Graph& graph, const Node& node);

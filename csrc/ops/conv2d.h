@@ -5,6 +5,9 @@
 //   padding "valid"                   or "same" or "causal" (nothing sees what comes after it), as in Keras
 //   groups 1                          output channels of a group see the input channels of that group alone
 //   activation "linear", alpha        a kind whose derivative follows from its output (see activation.h)
+//   pool_size none                    rows, columns of windows: what comes out is their largest values, as of
+//     pool_strides, pool_padding,       max_pool2d with these attributes; without a gradient (plans for
+//     pool_dilation                     inference make it of two ops)
 // conv2d_grad_input(dy, kernel; those, input_size [H, W]) -> dx (None, H, W, Cin)
 // conv2d_grad_kernel(x, dy; those, kernel_size [kh, kw], bias false) -> (kh, kw, Cin / groups, Cout), summed
 //   over samples; with bias=true a second output, (Cout,), is the bias's gradient.
@@ -13,6 +16,7 @@
 
 #include "ops/activation.h"
 #include "ops/compute_dtype.h"
+#include "ops/pooling2d.h"
 #include "ops/window2d.h"
 
 namespace fastnn::ops {
@@ -24,6 +28,8 @@ struct Conv2dConfig {
   int64_t out;  ///< output channels, all groups
   ActivationConfig activation;
   bool has_bias;
+  bool pools = false;  ///< the output is that of `pool`
+  Pool2dConfig pool{};
 
   int64_t group_in() const { return in / groups; }
   int64_t group_out() const { return out / groups; }
@@ -79,6 +85,36 @@ inline Conv2dConfig conv2d_config(const std::string& node, const TensorType& x, 
           false};
 }
 
+/// The attributes of conv2d that stand for those of a max_pool2d behind it.
+inline constexpr std::array<std::pair<const char*, const char*>, 4> kConv2dPool{
+    {{"pool_size", "pool_size"},
+     {"pool_strides", "strides"},
+     {"pool_padding", "padding"},
+     {"pool_dilation", "dilation"}}};
+
+inline Conv2dConfig conv2d_forward_config(const std::string& node, const TensorType& x, const Shape& kernel,
+                                          const Attributes& attributes) {
+  Conv2dConfig config = conv2d_config(node, x, kernel, attributes);
+  if (!attributes.has("pool_size")) return config;
+  Attributes pool;
+  for (const auto& [own, name] : kConv2dPool) {
+    if (const AttributeValue* value = attributes.find(own)) pool.set(name, *value);
+  }
+  const Window2d& w = config.window;
+  config.pools = true;
+  config.pool = pool2d_config(node, {x.dtype, {w.out_height, w.out_width, config.out}, x.batched}, pool);
+  return config;
+}
+
+/// Those attributes, for a pooling's.
+inline Attributes with_pool(Attributes conv2d, const Attributes& pool) {
+  conv2d.set("pool_size", pool.integers("pool_size", {2, 2}));
+  for (const auto& [own, name] : kConv2dPool) {
+    if (const AttributeValue* value = pool.find(name)) conv2d.set(own, *value);
+  }
+  return conv2d;
+}
+
 inline Conv2dConfig conv2d_grad_input_config(const std::string& node, const TensorType& dy,
                                              const TensorType& kernel, const Attributes& attributes) {
   const auto size = positive_pair(node, attributes, "input_size", {1, 1});
@@ -127,7 +163,7 @@ inline const Op conv2d{
     .infer =
         [](InferContext& c) {
           c.expect_inputs(3, 3);
-          const Conv2dConfig config = conv2d_config(c.node, c.in[0], c.in[1].dims, c.attributes);
+          const Conv2dConfig config = conv2d_forward_config(c.node, c.in[0], c.in[1].dims, c.attributes);
           expect_conv2d_operands(c.node, c.in[0], c.in[1]);
           check_compute_dtype(c);
           if (c.in[1].batched || c.in[2].batched) {
@@ -142,18 +178,20 @@ inline const Op conv2d{
             throw_value(c.node, ": bias must have shape ", shape_text({config.out}),
                         ", one value a filter, got ", c.in[2].str());
           }
-          c.out = {{c.in[0].dtype,
-                    {config.window.out_height, config.window.out_width, config.out},
-                    c.in[0].batched}};
+          const Window2d& w = config.pools ? config.pool.window : config.window;
+          c.out = {{c.in[0].dtype, {w.out_height, w.out_width, config.out}, c.in[0].batched}};
         },
     .configure =
         [](const NodeInfo& n) {
-          Conv2dConfig config = conv2d_config("conv2d", n.in[0], n.in[1].dims, n.attributes);
+          Conv2dConfig config = conv2d_forward_config("conv2d", n.in[0], n.in[1].dims, n.attributes);
           config.has_bias = n.in[2].size() != 0;
           return make_configuration(config);
         },
     .gradient =
         [](GradientContext& g) {
+          if (g.attributes.has("pool_size")) {
+            throw_value(g.node, ": conv2d with pool_size has no gradient; use conv2d and max_pool2d");
+          }
           const ActivationConfig activation = conv2d_activation(g.node, g.attributes);
           const TensorId dz = activation_gradient(g, activation, g.out_gradients[0], kNoTensor, g.out[0]);
           const Attributes geometry = conv2d_geometry(g.attributes);
