@@ -83,9 +83,9 @@ void kernel_rows(const KernelCall& call) {
   gemm_bfloat16(g, call.scratch);
 }
 
-template <Gemm<float> (*Product)(const Config&, int64_t)>
+template <Gemm<float> (*Product)(const Config&, int64_t), const Kernel& Float32>
 int64_t tile_scratch(const KernelQuery& query) {
-  if (query.lanes > 1) return rounded_scratch(query);
+  if (query.lanes > 1) return rounded_scratch(query) + Float32.scratch(query);
   return gemm_bfloat16_scratch(Product(*static_cast<const Config*>(query.config), query.samples));
 }
 
@@ -157,7 +157,7 @@ extern const Kernel dense_bfloat16_kernel;
 const Kernel dense_bfloat16_kernel{
     .f32 = {.rows = rows, .lanes = rounded<float32_lanes<dense_kernel>>, .whole = whole<forward>},
     .f64 = {},
-    .scratch = tile_scratch<forward>,
+    .scratch = tile_scratch<forward, dense_kernel>,
     .whole_scratch = whole_scratch<forward>,
     .units = units<forward>,
     .team = true,
@@ -169,7 +169,7 @@ const Kernel dense_grad_input_bfloat16_kernel{
             .lanes = rounded<float32_lanes<dense_grad_input_kernel>>,
             .whole = whole<input_gradient>},
     .f64 = {},
-    .scratch = tile_scratch<input_gradient>,
+    .scratch = tile_scratch<input_gradient, dense_grad_input_kernel>,
     .whole_scratch = whole_scratch<input_gradient>,
     .units = units<input_gradient>,
     .team = true,
@@ -181,10 +181,9 @@ const Kernel dense_grad_kernel_bfloat16_kernel{
             .lanes = rounded<float32_lanes<dense_grad_kernel_kernel>>,
             .whole = whole<kernel_gradient>},
     .f64 = {},
-    .scratch = tile_scratch<kernel_gradient>,
+    .scratch = tile_scratch<kernel_gradient, dense_grad_kernel_kernel>,
     .whole_scratch = whole_scratch<kernel_gradient>,
     .units = units<kernel_gradient>,
-    .whole_rows_inputs = 0b11,
-    .lane_accumulators = true};
+    .whole_rows_inputs = 0b11};
 
 }  // namespace fastnn::cpu
