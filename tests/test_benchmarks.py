@@ -40,3 +40,11 @@ def test_the_roofline_has_a_point_for_each_op_that_computes(tmp_path):
     ops = {row["op"] for row in figures["rows"]}
     assert {"dense", "dense_grad_kernel", "dense_grad_input"} <= ops
     assert all(0 < row["gflops"] < 2 * figures["peak_gflops"] for row in figures["rows"])
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
+def test_memory_of_training_is_measured():
+    command = [sys.executable, str(ROOT / "benchmarks" / "memory.py"), "--worker", "fastnn", "--case", "lstm"]
+    done = subprocess.run([*command, "--batch", "8"], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert found["growth"] > found["data"] == 3 * 8 * (28 * 28 * 4 + 8)

@@ -155,3 +155,21 @@ def test_time_distributed_trains_and_hands_masks_on():
     assert history[-1] < history[0]
     with pytest.raises(TypeError, match="expected a layer"):
         layers.TimeDistributed(3)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "number"),
+    [
+        (layers.Bidirectional(layers.LSTM(3)), (None, 4, 5), 6),
+        (layers.Bidirectional(layers.RNN(layers.GRUCell(3))), (None, None, 5), 6),
+        (layers.TimeDistributed(layers.Dense(3)), (None, 4, 5), 2),
+        (layers.TimeDistributed(layers.Conv2D(3, 2)), (None, 4, 5, 5, 1), 2),
+    ],
+)
+def test_build_makes_the_weights_of_what_is_wrapped(layer, shape, number):
+    layer.build(shape)
+    before = layer.get_weights()
+    assert len(before) == number
+    layer(np.ones((2, *(n or 4 for n in shape[1:]))))
+    for old, new in zip(before, layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)

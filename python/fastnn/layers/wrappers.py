@@ -102,6 +102,12 @@ class Bidirectional(Layer):
         """The layer that goes forward."""
         return self.forward_layer  # type: ignore[no-any-return]
 
+    def build(self, input_shape: Any) -> None:
+        """Create the weights of both layers."""
+        for layer in (self.forward_layer, self.backward_layer):
+            if not layer.built:
+                layer.build(input_shape)
+
     def call(
         self, inputs: Tensor, initial_state: Any = None, mask: Any = None, training: bool = False
     ) -> Any:
@@ -205,6 +211,11 @@ class TimeDistributed(Layer):
         self.layer = layer
         self.integer_inputs = layer.integer_inputs
         self.input_spec = InputSpec(min_ndim=2 if layer.integer_inputs else 3)
+
+    def build(self, input_shape: Any) -> None:
+        """Create the weights of the layer, for a step's shape."""
+        if not self.layer.built and len(input_shape) > 2:
+            self.layer.build(input_shape if self._takes_whole() else (input_shape[0], *input_shape[2:]))
 
     def call(self, inputs: Tensor, training: bool = False) -> Any:
         """Apply the layer to each step."""
