@@ -6,6 +6,12 @@
 
 namespace fastnn::ops {
 
+/// 1 where x is below 0, else 0.
+inline TensorId below_zero(GradientContext& g, TensorId x) {
+  const TensorId zeros = g.add("scale_shift", {x}, {{"scale", 0.0}});
+  return g.add("scale_shift", {g.add("greater_equal", {x, zeros})}, {{"scale", -1.0}, {"offset", 1.0}});
+}
+
 inline const Op prelu{
     .name = "prelu",
     .infer =
@@ -29,9 +35,35 @@ inline const Op prelu{
 };
 
 inline const Op prelu_grad_slope{
-    .name = "prelu_grad_slope", .infer = infer_broadcast, .configure = configure_broadcast};
+    .name = "prelu_grad_slope",
+    .infer = infer_broadcast,
+    .configure = configure_broadcast,
+    .gradient =
+        [](GradientContext& g) {
+          std::vector<TensorId> result(2, kNoTensor);
+          if (g.wanted[1]) {
+            const TensorId chosen = g.add("multiply", {g.out_gradients[0], below_zero(g, g.in[0])});
+            result[1] = sum_to_operand(g, chosen, g.in[1]);
+          }
+          return result;
+        },
+};
 
 inline const Op prelu_grad_alpha{
-    .name = "prelu_grad_alpha", .infer = infer_broadcast, .configure = configure_broadcast, .in_place = true};
+    .name = "prelu_grad_alpha",
+    .infer = infer_broadcast,
+    .configure = configure_broadcast,
+    .gradient =
+        [](GradientContext& g) {
+          std::vector<TensorId> result(2, kNoTensor);
+          const TensorId d = g.out_gradients[0], dy = g.in[0], x = g.in[1];
+          if (g.wanted[0]) result[0] = g.add("prelu_grad_alpha", {d, x});
+          if (g.wanted[1]) {
+            result[1] = g.add("multiply", {g.add("multiply", {d, dy}), below_zero(g, x)});
+          }
+          return result;
+        },
+    .in_place = true,
+};
 
 }  // namespace fastnn::ops

@@ -98,6 +98,21 @@ def test_dense(activation):
     check_op(declared)
 
 
+def test_prelu():
+    def expected(x, alpha):
+        y = np.where(x < 0, alpha * x, x)
+        return 3 * y**2 * np.where(x < 0, alpha, 1), (3 * y**2 * np.minimum(x, 0)).sum(0)
+
+    declared = case(
+        "prelu",
+        [batch(5, make=away_from([0], gap=0.1)), shared(5, make=uniform(-0.5, 0.5))],
+        expected,
+        build=gradients_of("prelu", {}, 3.0),
+        batches=(3, 17),
+    )
+    check_op(declared)
+
+
 @pytest.mark.parametrize("op", ["softmax", "log_softmax"])
 @pytest.mark.parametrize("axis", [0, 1])
 def test_softmax(op, axis):
