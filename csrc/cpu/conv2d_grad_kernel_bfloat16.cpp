@@ -47,7 +47,7 @@ Kernel emulated() {
   made.f32.rows = rounded_but_bias<float32_rows>;
   made.f32.lanes = rounded_but_bias<float32_lanes>;
   made.scratch = float32_scratch;
-  made.lane_accumulators = true;
+  made.lane_accumulators = conv2d_grad_kernel_kernel.lane_accumulators;
   return made;
 }
 

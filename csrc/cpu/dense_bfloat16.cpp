@@ -184,6 +184,7 @@ const Kernel dense_grad_kernel_bfloat16_kernel{
     .scratch = tile_scratch<kernel_gradient, dense_grad_kernel_kernel>,
     .whole_scratch = whole_scratch<kernel_gradient>,
     .units = units<kernel_gradient>,
-    .whole_rows_inputs = 0b11};
+    .whole_rows_inputs = 0b11,
+    .lane_accumulators = dense_grad_kernel_kernel.lane_accumulators};
 
 }  // namespace fastnn::cpu

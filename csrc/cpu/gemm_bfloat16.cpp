@@ -215,6 +215,62 @@ struct Packer {
   }
 };
 
+// ---- Few rows: B is rounded in registers, for it is used once ---------------------------------------------
+
+constexpr int direct_vectors(int rows) { return rows == 1 ? 8 : rows == 2 ? 6 : rows <= 4 ? 4 : 3; }
+
+// Columns [first, first + columns) of g, for the numbers [k, k + depth). NV vectors, the last one partial.
+template <class Pairs, int H, int NV>
+void run_direct(const Gemm<float>& g, std::int64_t k, std::int64_t depth, const typename Pairs::Cell* a,
+                std::int64_t first, std::int64_t columns) {
+  constexpr std::int64_t row_cells = Packer<Pairs>::row_cells;
+  const std::int64_t last = columns - (NV - 1) * L;
+  const auto get = [last](const float* p, int v) __attribute__((always_inline)) {
+    return v == NV - 1 ? load_partial<V>(p + v * L, last) : load<V>(p + v * L);
+  };
+  V sum[H][NV];
+  unroll<NV>([&](auto v) {
+    const V bias = g.bias != nullptr ? get(g.bias + first, v) : zero<V>();
+    unroll<H>([&](auto h) { sum[h][v] = g.accumulate || k > 0 ? get(g.c + h * g.c_row + first, v) : bias; });
+  });
+  const float* b = g.b + k * g.b_row + first;
+  for (std::int64_t i = 0; i < depth; i += 2, b += 2 * g.b_row, a += Pairs::pair_cells) {
+    const bool whole = i + 1 < depth;
+    unroll<NV>([&](auto v) {
+      const auto held = Pairs::held(get(b, v), whole ? get(b + g.b_row, v) : zero<V>());
+      unroll<H>([&](auto h) { sum[h][v] = Pairs::multiply_add(a + h * row_cells, held, sum[h][v]); });
+    });
+  }
+  unroll<H>([&](auto h) {
+    unroll<NV>([&](auto v) {
+      float* c = g.c + h * g.c_row + first + v * L;
+      store_partial(c, sum[h][v], v == NV - 1 ? last : L);
+    });
+  });
+}
+
+template <class Pairs, int H>
+void run_direct_row(const Gemm<float>& g, std::int64_t k, std::int64_t depth, const typename Pairs::Cell* a) {
+  constexpr int NV = direct_vectors(H);
+  std::int64_t first = 0;
+  for (; g.n - first > (NV - 1) * L; first += NV * L) {
+    run_direct<Pairs, H, NV>(g, k, depth, a, first, std::min<std::int64_t>(g.n - first, NV * L));
+  }
+  for (; first < g.n; first += L) {
+    run_direct<Pairs, H, 1>(g, k, depth, a, first, std::min<std::int64_t>(g.n - first, L));
+  }
+}
+
+template <class Pairs>
+struct DirectRows {
+  using Fn = void (*)(const Gemm<float>&, std::int64_t, std::int64_t, const typename Pairs::Cell*);
+  static constexpr auto table = []<size_t... I>(std::index_sequence<I...>) {
+    return std::array<Fn, sizeof...(I)>{run_direct_row<Pairs, static_cast<int>(I) + 1>...};
+  }(std::make_index_sequence<static_cast<size_t>(kRows)>{});
+};
+
+// ---- All together -----------------------------------------------------------------------------------------
+
 // A block of rows and columns, for the numbers [k, k + depth).
 template <class Pairs>
 void multiply_block(const Gemm<float>& g, std::int64_t k, std::int64_t depth,
@@ -255,6 +311,9 @@ template <class Pairs>
 void multiply(const Gemm<float>& g, typename Pairs::Cell* packed_a, typename Pairs::Cell* packed_b,
               const GemmFinish<float>& finish) {
   using Pack = Packer<Pairs>;
+  // Narrow stripes of many far rows are read slowly; packing reads whole rows.
+  constexpr std::int64_t kNear = 1 << 17;
+  const bool is_direct = g.a_col == 1 && g.b_col == 1 && g.m <= kRows && (g.m <= 4 || g.n * g.inner <= kNear);
   std::int64_t k = 0;
   do {
     const std::int64_t depth = std::min(2 * kBlockPairs, g.inner - k);
@@ -262,6 +321,14 @@ void multiply(const Gemm<float>& g, typename Pairs::Cell* packed_a, typename Pai
       Pack::rows_of_a(g.a + k, g.a_row, g.m, depth, packed_a);
     } else {
       Pack::columns_of_a(g.a + k * g.a_col, g.a_col, g.m, depth, packed_a);
+    }
+    if (is_direct) {
+      DirectRows<Pairs>::table[static_cast<size_t>(g.m - 1)](g, k, depth, packed_a);
+      if (k + depth >= g.inner && finish.apply != nullptr) {
+        finish.apply(finish.context, g.c, g.c_row, g.m, g.n);
+      }
+      k += depth;
+      continue;
     }
     for (std::int64_t n = 0; n < g.n; n += kBlockVectors * L) {
       Gemm<float> part = g;

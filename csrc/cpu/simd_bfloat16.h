@@ -60,6 +60,14 @@ struct EmulatedPairs {
     store(to, round_bfloat16(odd));
     store(to + step, round_bfloat16(even));
   }
+  // Such pairs in registers, and their products with the pair whose cells are at a.
+  struct Held {
+    V odd, even;
+  };
+  static FASTNN_INLINE Held held(V even, V odd) { return {round_bfloat16(odd), round_bfloat16(even)}; }
+  static FASTNN_INLINE V multiply_add(const Cell* a, const Held& b, V sum) {
+    return fma(broadcast<V>(a[1]), b.even, fma(broadcast<V>(a[0]), b.odd, sum));
+  }
 };
 
 #if FASTNN_SIMD_X86 && defined(__AVX512F__) && defined(__AVX512BW__)
@@ -84,10 +92,17 @@ struct NativePairs {
     return result;
   }
   static FASTNN_INLINE void round_row(V first, V second, Cell* to) { store(to, convert(first, second)); }
-  static FASTNN_INLINE void round_pairs(V even, V odd, Cell* to, std::int64_t /*step*/) {
+  using Held = Pairs;
+  static FASTNN_INLINE Held held(V even, V odd) {
     using Halves = Vec<std::int16_t, 2 * L>;
     const Halves halves = bit_cast<Halves>(convert(even, odd));
-    store(to, bit_cast<Pairs>(detail::interleave_halves(halves, detail::Indices<2 * L>{})));
+    return bit_cast<Pairs>(detail::interleave_halves(halves, detail::Indices<2 * L>{}));
+  }
+  static FASTNN_INLINE V multiply_add(const Cell* a, Held b, V sum) {
+    return multiply_add(broadcast<Pairs>(*a), b, sum);
+  }
+  static FASTNN_INLINE void round_pairs(V even, V odd, Cell* to, std::int64_t /*step*/) {
+    store(to, held(even, odd));
   }
 };
 #endif
