@@ -26,6 +26,8 @@ Workspace::Workspace(std::shared_ptr<const Plan> plan, int threads)
     state.memory = Buffer(align_up(plan_->tile_bytes()) + plan_->scratch_bytes());
     state.base.assign(plan_->tensors().size(), nullptr);
     state.views.reserve(views);
+    state.moving.reserve(views);
+    state.calls.resize(plan_->steps().size());
     for (const Step& step : plan_->steps()) {
       for (const auto* list : {&step.in, &step.out}) {
         for (int32_t id : *list) {
@@ -238,74 +240,105 @@ void Workspace::look_for_nonfinite(const Step& step, const RunArguments& args, T
   }
 }
 
+// Brings a tile of an input into the plan's layout, or finds that it can be read where it is.
+void Workspace::gather(const Step& step, const RunArguments& args, ThreadState& mine, int64_t first,
+                       int64_t count) {
+  const int32_t id = step.out[0];
+  const PlanTensor& tensor = plan_->tensors()[static_cast<size_t>(id)];
+  const BatchSource& source = args.sources[step.node];
+  const int64_t row_bytes = tensor.bytes_per_sample();
+  const bool in_place =
+      tensor.space == Space::tile && step.lanes == 1 && args.rows == nullptr &&
+      source.dtype == tensor.type.dtype && source.row_stride == row_bytes &&
+      reinterpret_cast<uintptr_t>(source.data) % static_cast<uintptr_t>(dtype_size(source.dtype)) == 0 &&
+      source.augment == nullptr;
+  if (in_place) {
+    mine.base[static_cast<size_t>(id)] =
+        const_cast<std::byte*>(source.data) + (args.first_row + first) * row_bytes;
+    return;
+  }
+  GatherCall call;
+  call.source = source.data;
+  call.row_stride = source.row_stride;
+  call.rows = args.rows == nullptr ? nullptr : args.rows + first;
+  call.first_row = args.first_row + first;
+  call.count = count;
+  call.size = tensor.type.size();
+  call.source_type = source.dtype;
+  call.type = tensor.type.dtype;
+  call.lanes = tensor.lanes;
+  call.out = mine.base[static_cast<size_t>(id)] = address(tensor, args, mine, first);
+  call.augment = source.augment;
+  call.row_base = source.row_base;
+  call.seed = args.seed;
+  call.epoch = args.epoch;
+  call.scratch = mine.augment.data();
+  kernel_table().gather(call);
+}
+
+// What stays the same for all tiles of a run is found once: operands in tile memory, parameters, the calls
+// themselves.
+void Workspace::make_ready(const Slot& slot, const RunArguments& args, ThreadState& mine) {
+  const std::vector<PlanTensor>& tensors = plan_->tensors();
+  mine.moving.clear();
+  for (int32_t s : slot.tile_steps) {
+    const auto index = static_cast<size_t>(s);
+    const Step& step = plan_->steps()[index];
+    TileCall& ready = mine.calls[index];
+    ready.first_moving = mine.moving.size();
+    View* view = mine.views.data() + first_view_[index];
+    const auto place = [&](int32_t id, bool is_input) {
+      const PlanTensor& tensor = tensors[static_cast<size_t>(id)];
+      const auto root = static_cast<size_t>(tensor.alias_of >= 0 ? tensor.alias_of : id);
+      const PlanTensor& held = tensors[root];
+      view->data = mine.base[root] = address(held, args, mine, 0);
+      const bool gathered = is_input && held.space == Space::tile && held.producer >= 0 &&
+                            plan_->steps()[static_cast<size_t>(held.producer)].kind == StepKind::gather;
+      const bool batched = held.space == Space::batch || (held.space == Space::external && held.type.batched);
+      if (gathered || batched) {
+        mine.moving.push_back({view, static_cast<std::byte*>(view->data),
+                               batched ? held.bytes_per_sample() : 0, 0,
+                               gathered ? static_cast<int32_t>(root) : -1});
+      }
+    };
+    if (step.kind != StepKind::gather) {
+      for (int32_t id : step.in) {
+        if (id >= 0) place(id, true);
+        ++view;
+      }
+      std::byte* accumulators = shared_.data() + step.accumulator;
+      for (size_t o = 0; o < step.out.size(); ++o, ++view) {
+        if (step.kind != StepKind::partial) {
+          place(step.out[o], false);
+          continue;
+        }
+        mine.moving.push_back({view, accumulators, 0, step.accumulator_bytes, -1});
+        accumulators += align_up(step.accumulator_elements[o] *
+                                 dtype_size(tensors[static_cast<size_t>(step.out[o])].type.dtype));
+      }
+      fill_call(ready.call, step, index, args, mine);
+    }
+    ready.last_moving = mine.moving.size();
+  }
+}
+
 void Workspace::run_tile_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine,
                               int64_t first, int64_t count, int64_t shard) {
   const Stopwatch stopwatch(mine.times, index, count, timing_);
-  const std::vector<PlanTensor>& tensors = plan_->tensors();
   if (step.kind == StepKind::gather) {
-    const int32_t id = step.out[0];
-    const PlanTensor& tensor = tensors[static_cast<size_t>(id)];
-    const BatchSource& source = args.sources[step.node];
-    const int64_t row_bytes = tensor.bytes_per_sample();
-    const bool in_place =
-        tensor.space == Space::tile && step.lanes == 1 && args.rows == nullptr &&
-        source.dtype == tensor.type.dtype && source.row_stride == row_bytes &&
-        reinterpret_cast<uintptr_t>(source.data) % static_cast<uintptr_t>(dtype_size(source.dtype)) == 0 &&
-        source.augment == nullptr;
-    if (in_place) {
-      mine.base[static_cast<size_t>(id)] =
-          const_cast<std::byte*>(source.data) + (args.first_row + first) * row_bytes;
-      if (args.find_nonfinite) look_for_nonfinite(step, args, mine, first, count);
-      return;
-    }
-    GatherCall call;
-    call.source = source.data;
-    call.row_stride = source.row_stride;
-    call.rows = args.rows == nullptr ? nullptr : args.rows + first;
-    call.first_row = args.first_row + first;
-    call.count = count;
-    call.size = tensor.type.size();
-    call.source_type = source.dtype;
-    call.type = tensor.type.dtype;
-    call.lanes = tensor.lanes;
-    call.out = mine.base[static_cast<size_t>(id)] = address(tensor, args, mine, first);
-    call.augment = source.augment;
-    call.row_base = source.row_base;
-    call.seed = args.seed;
-    call.epoch = args.epoch;
-    call.scratch = mine.augment.data();
-    kernel_table().gather(call);
-    if (args.find_nonfinite) look_for_nonfinite(step, args, mine, first, count);
-    return;
-  }
-  View* views = mine.views.data() + first_view_[index];
-  for (size_t i = 0; i < step.in.size(); ++i) {
-    const int32_t id = step.in[i];
-    if (id < 0) continue;
-    const PlanTensor& tensor = tensors[static_cast<size_t>(id)];
-    const auto root = static_cast<size_t>(tensor.alias_of >= 0 ? tensor.alias_of : id);
-    // A gathered input may lie in the caller's memory for this tile.
-    const bool here = tensors[root].space == Space::tile;
-    views[i].data = here ? mine.base[root] : address(tensor, args, mine, first);
-  }
-  KernelCall call;
-  fill_call(call, step, index, args, mine);
-  call.first = args.sample_base + first;
-  call.count = count;
-  if (step.kind == StepKind::partial) {
-    std::byte* accumulators = shared_.data() + step.accumulator + shard * step.accumulator_bytes;
-    for (size_t o = 0; o < step.out.size(); ++o) {
-      views[step.in.size() + o].data = accumulators;
-      accumulators += align_up(step.accumulator_elements[o] *
-                               dtype_size(tensors[static_cast<size_t>(step.out[o])].type.dtype));
-    }
+    gather(step, args, mine, first, count);
   } else {
-    for (size_t o = 0; o < step.out.size(); ++o) {
-      const auto id = static_cast<size_t>(step.out[o]);
-      views[step.in.size() + o].data = mine.base[id] = address(tensors[id], args, mine, first);
+    TileCall& ready = mine.calls[index];
+    for (size_t m = ready.first_moving; m < ready.last_moving; ++m) {
+      const Moving& moving = mine.moving[m];
+      moving.view->data = moving.gathered >= 0
+                              ? mine.base[static_cast<size_t>(moving.gathered)]
+                              : moving.data + first * moving.sample_bytes + shard * moving.shard_bytes;
     }
+    ready.call.first = args.sample_base + first;
+    ready.call.count = count;
+    step.kernel(ready.call);
   }
-  step.kernel(call);
   if (args.find_nonfinite) look_for_nonfinite(step, args, mine, first, count);
 }
 
@@ -317,6 +350,7 @@ void Workspace::run_tiles(const Slot& slot, const RunArguments& args, int thread
   // Without sums over samples any thread may take any tile; with them, a shard's tiles stay together, in
   // order.
   const int64_t stride = slot.has_partials ? shards : tiles;
+  if (thread < stride) make_ready(slot, args, mine);
   for (int64_t shard = thread; shard < stride; shard += threads) {
     if (slot.has_partials) {
       for (int32_t s : slot.tile_steps) {

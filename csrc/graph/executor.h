@@ -72,14 +72,30 @@ class FASTNN_API Workspace {
  private:
   friend FASTNN_API void execute(Workspace&, const RunArguments&, Team&, int);
 
+  // An operand of a tile step that lies elsewhere for each tile or shard.
+  struct Moving {
+    View* view;
+    std::byte* data;       // for the first sample, the first shard
+    int64_t sample_bytes;  // from sample to sample
+    int64_t shard_bytes;   // from shard to shard
+    int32_t gathered;      // a gathered tensor: it may lie in the caller's memory; -1: none
+  };
+  struct TileCall {
+    KernelCall call;
+    size_t first_moving, last_moving;
+  };
   struct ThreadState {
     Buffer memory;                 // tile memory, then scratch
     Buffer augment;                // scratch of gathers that augment
     std::vector<View> views;       // operands of all steps, in order
     std::vector<std::byte*> base;  // of each plan tensor, for the current tile
+    std::vector<TileCall> calls;   // of each tile step, made ready for a run of its slot
+    std::vector<Moving> moving;    // of all tile steps of the slot
     std::vector<StepTime> times;   // of each step, then of barriers; empty unless timing
   };
   void run_tiles(const Slot& slot, const RunArguments& args, int threads, ThreadState& mine, int thread);
+  void make_ready(const Slot& slot, const RunArguments& args, ThreadState& mine);
+  void gather(const Step& step, const RunArguments& args, ThreadState& mine, int64_t first, int64_t count);
   void run_tile_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine,
                      int64_t first, int64_t count, int64_t shard);
   void run_whole_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine,
