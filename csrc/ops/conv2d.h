@@ -166,6 +166,9 @@ inline const Op conv2d{
           const Conv2dConfig config = conv2d_forward_config(c.node, c.in[0], c.in[1].dims, c.attributes);
           expect_conv2d_operands(c.node, c.in[0], c.in[1]);
           check_compute_dtype(c);
+          if (config.pools && c.attributes.has("compute_dtype")) {
+            throw_value(c.node, ": conv2d with pool_size has no compute_dtype; use conv2d and max_pool2d");
+          }
           if (c.in[1].batched || c.in[2].batched) {
             throw_value(c.node, ": kernel and bias are shared by all samples, but got kernel ", c.in[1].str(),
                         " and bias ", c.in[2].str());

@@ -179,3 +179,29 @@ def test_a_convolutional_network_learns():
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(x, y, epochs=5, verbose=0)
     assert model.evaluate(x, y, verbose=0)[1] > 0.95
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.LSTM(6),
+        lambda: layers.Bidirectional(layers.GRU(6)),
+        lambda: layers.RNN(layers.LSTMCell(6)),
+        lambda: layers.TransformerEncoder(16, 2),
+    ],
+    ids=["LSTM", "Bidirectional", "RNN", "TransformerEncoder"],
+)
+def test_layers_of_sequences(make):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(64, 7, 8)).astype("float32")
+    y = x[:, -1].argmax(-1) % 3
+    fastnn.set_policy("mixed_bfloat16")
+    model = fastnn.Sequential([layers.Input((7, 8)), make(), layers.Flatten(), layers.Dense(3, "softmax")])
+    model.compile(fastnn.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    near = model.predict(x, verbose=0)
+    model.dtype_policy = "float32"
+    exact = model.predict(x, verbose=0)
+    assert 1e-6 < np.abs(near - exact).max() < 2e-2
+    model.dtype_policy = "mixed_bfloat16"
+    losses = model.fit(x, y, epochs=20, verbose=0).history["loss"]
+    assert losses[-1] < 0.9 * losses[0]
