@@ -277,10 +277,6 @@ def test_errors():
         layers.LSTM(3)(data(2, 4, 3), initial_state=data(2, 3))
     with pytest.raises(ValueError, match=r"initial state 0 must have shape \(None, 3\), got \(None, 4\)"):
         layers.GRU(3)(data(2, 4, 3), initial_state=data(2, 4))
-    with pytest.raises(ValueError, match="not offered"):
-        layers.LSTM(3, activation="gelu")(data(2, 4, 3))
-    with pytest.raises(ValueError, match="use the layer's cell"):
-        layers.GRU(3, activation=lambda x: x)(data(2, 4, 3))
     with pytest.raises(ValueError, match=r"empty array of shape \(2, 0, 3\)"):
         layers.LSTM(3)(np.zeros((2, 0, 3), "float32"))
     with pytest.raises(TypeError, match="return_sequences"):

@@ -1,17 +1,19 @@
-"""`LSTM`, `GRU` and `SimpleRNN`: cells whose loop over steps is one fused op."""
+"""`LSTM`, `GRU` and `SimpleRNN`: cells whose loop over steps is one fused op, or a scan."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from fastnn import activations
+from fastnn import activations, ops
 from fastnn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell
 from fastnn.layers.input_spec import InputSpec
 from fastnn.layers.kept_states import KeptStates
 from fastnn.layers.masking import check_mask
 from fastnn.layers.nest import batch_shape, leaves
+from fastnn.layers.steps import go_through
 from fastnn.layers.weight import Weight
 from fastnn.ops._align import over_samples
+from fastnn.ops.loops import Zeros
 from fastnn.tensor import Tensor, apply, apply_all
 
 
@@ -81,6 +83,8 @@ class _Recurrent(KeptStates):
         """Go through the steps; `initial_state` is a tensor (None, units), or a list of two for `LSTM`."""
         if mask is not None:
             mask = check_mask(self.label, mask, inputs, self.dtype)
+        if not self._fused:
+            return self._step_by_step(inputs, initial_state, mask, training)
         x = inputs
         if training and self.dropout > 0:
             pattern = [1, int(x.shape[-1] or 1)]
@@ -102,13 +106,39 @@ class _Recurrent(KeptStates):
         self._keep(last)
         return [y, *last] if self.return_state else y
 
+    @property
+    def _fused(self) -> bool:
+        """Whether the op offers the activations."""
+        wanted = [self.activation]
+        if hasattr(self, "recurrent_activation"):
+            wanted.append(self.recurrent_activation)
+        return all(any(function is own for own in _FUSED) for function in wanted)
+
+    def _step_by_step(self, inputs: Tensor, initial_state: Any, mask: Any, training: bool) -> Any:
+        """Apply the cell to each step, with activations that the fused op has not."""
+        zeros = Zeros((self.units,), self.dtype)
+        given = self._begin(initial_state, inputs)
+        output, sequence, states = go_through(
+            lambda x, old: super(_Recurrent, self).call(x, old, training=training),  # type: ignore[misc]
+            inputs,
+            [zeros if state is None else state for state in given],
+            zeros,
+            mask,
+            sequences=self.return_sequences,
+            reverse=self.go_backwards,
+        )
+        self._keep(states)
+        if sequence is not None:
+            output = ops.flip(sequence, axis=1) if self.go_backwards and not self._aligned else sequence
+        return [output, *states] if self.return_state else output
+
     def _biases(self) -> tuple[Any, list[Any]]:
         """Return the projection's bias, and the op's own operand if it has one."""
         return self.bias, []
 
     def _attributes(self) -> dict[str, Any]:
         return {
-            "activation": _kind(self.label, "activation", self.activation),
+            "activation": activations.serialize(self.activation),
             "reverse": self.go_backwards,
             "sequences": self.return_sequences,
             "processed_order": self.go_backwards and not self._aligned,
@@ -172,8 +202,9 @@ class LSTM(_Recurrent, LSTMCell):  # type: ignore[misc]
     states as they are and repeats the output before it; before the first step that is there the output is 0.
     A sequence that is masked as a whole thus gives the output 0 and its initial states.
 
-    Activations are tanh, sigmoid, relu, linear, leaky_relu, hard_sigmoid, softsign or exponential; with
-    others use ``RNN(LSTMCell(...))``. The default ones are the fastest.
+    With the activations tanh, sigmoid, relu, linear, leaky_relu, hard_sigmoid, softsign and exponential the
+    whole loop is one fused op, with the default ones the fastest. With others, functions of your own among
+    them, it is a scan, as in ``RNN(LSTMCell(...))``.
 
     Weights: ``kernel`` (features, 4 units), ``recurrent_kernel`` (units, 4 units), ``bias`` (4 units,); gates
     in the order i, f, c, o. PyTorch has the same order, so its weights fit as ``weight_ih_l0.T``,
@@ -195,7 +226,7 @@ class LSTM(_Recurrent, LSTMCell):  # type: ignore[misc]
     outputs = (1, 2, 3)
 
     def _attributes(self) -> dict[str, Any]:
-        kind = _kind(self.label, "recurrent_activation", self.recurrent_activation)
+        kind = activations.serialize(self.recurrent_activation)
         return {**super()._attributes(), "recurrent_activation": kind}
 
 
@@ -239,7 +270,7 @@ class GRU(_Recurrent, GRUCell):  # type: ignore[misc]
         return (None, [self.bias]) if self.reset_after else (self.bias, [None])
 
     def _attributes(self) -> dict[str, Any]:
-        kind = _kind(self.label, "recurrent_activation", self.recurrent_activation)
+        kind = activations.serialize(self.recurrent_activation)
         return {**super()._attributes(), "recurrent_activation": kind, "reset_after": self.reset_after}
 
 
@@ -277,12 +308,13 @@ class SimpleRNN(_Recurrent, SimpleRNNCell):  # type: ignore[misc]
     outputs = (1, 2)
 
 
-def _kind(label: str, name: str, activation: Any) -> str:
-    """Return the op's word for an activation."""
-    try:
-        return activations.serialize(activation)
-    except ValueError as error:
-        raise ValueError(
-            f"{label}: {name} must be one of fastnn.activations, got {activation!r}; use the layer's cell in "
-            "RNN(...) with a function of your own"
-        ) from error
+_FUSED = (
+    activations.tanh,
+    activations.sigmoid,
+    activations.relu,
+    activations.linear,
+    activations.leaky_relu,
+    activations.hard_sigmoid,
+    activations.softsign,
+    activations.exponential,
+)

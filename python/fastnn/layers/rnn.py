@@ -13,7 +13,8 @@ from fastnn.layers.masking import check_mask
 from fastnn.layers.nest import leaves, map_leaves
 from fastnn.layers.serialization import deserialize
 from fastnn.layers.stacked_cells import StackedRNNCells, call_cell, check_cell, output_and_states
-from fastnn.ops.loops import Zeros, trace_scan
+from fastnn.layers.steps import go_through
+from fastnn.ops.loops import Zeros
 from fastnn.tensor import Tensor
 
 
@@ -126,31 +127,22 @@ class RNN(KeptStates, Layer):
         """Run the cell along the steps."""
         if initial_state is None and self._kept:
             initial_state = self._kept_states(inputs)
-        begin = self._begin(initial_state)
-        xs = {"x": inputs}
         if mask is not None:
-            xs["mask"] = check_mask(self.label, mask, inputs, self.dtype)
-        previous = Zeros(self._output_shape(inputs), self.dtype)
-
-        def step(carry: Any, x: Any) -> Any:
-            states, before = carry["states"], carry["output"]
-            output, new = call_cell(self.cell, x["x"], states)
-            if mask is None:
-                return {"states": new, "output": output}, output
-            news = iter(list(leaves(new)))
-            kept = map_leaves(lambda old: _choose(x["mask"], next(news), old), states)
-            shown = _choose(x["mask"], output, 0.0 if self.zero_output_for_mask else before)
-            return {"states": kept, "output": shown}, shown
-
-        wanted = step if self.return_sequences else (lambda carry, x: (step(carry, x)[0], None))
-        carry, sequence = trace_scan(
-            wanted, {"states": begin, "output": previous}, xs, None, self.go_backwards
+            mask = check_mask(self.label, mask, inputs, self.dtype)
+        output, sequence, states = go_through(
+            lambda x, states: call_cell(self.cell, x, states),
+            inputs,
+            self._begin(initial_state),
+            Zeros(self._output_shape(inputs), self.dtype),
+            mask,
+            sequences=self.return_sequences,
+            reverse=self.go_backwards,
+            zero_output_for_mask=self.zero_output_for_mask,
         )
-        self._keep(list(leaves(carry["states"])))
-        output = carry["output"]
-        if self.return_sequences:
+        self._keep(list(leaves(states)))
+        if sequence is not None:
             output = ops.flip(sequence, axis=1) if self.go_backwards else sequence
-        return [output, *leaves(carry["states"])] if self.return_state else output
+        return [output, *leaves(states)] if self.return_state else output
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the steps' mask for a sequence; states and single outputs have none."""
@@ -195,12 +187,6 @@ class RNN(KeptStates, Layer):
         values = dict(config)
         cell = values.pop("cell")
         return cls(deserialize(cell) if isinstance(cell, Mapping) else cell, **values)
-
-
-def _choose(mask: Tensor, new: Tensor, old: Any) -> Any:
-    """Take `new` where the mask, a number a sample, is not 0."""
-    spread = ops.reshape(mask, (-1, *(1 for _ in new.shape[1:])))
-    return ops.where(ops.not_equal(spread, 0.0), new, old)
 
 
 def _state_shapes(cell: Any) -> Any:
