@@ -1,114 +1,208 @@
 """Spoken digits (Free Spoken Digit Dataset) by a convolutional network over log-mel spectrograms.
 
-Two divisions: the set's own, which holds five of each speaker's fifty recordings of a digit out; and, harder,
-one speaker of six held out altogether. Training recordings are shifted in time and in pitch, and made
-louder or softer. Thirty epochs lead to 100 % of the 300 recordings that the set holds out, to 99.3 % of takes
-5 to 9 when these are held out as well, and to 90.8 % of the speaker theo, who was not heard before (one run
-each). No settings were chosen among.
+The test: one speaker of six is held out altogether, and the 500 recordings of that one are recognised by
+networks that learned from the 2,500 of the five others; so each speaker in turn. Right are 89.0 % of
+george's, 95.4 % of jackson's, 93.2 % of lucas', 82.0 % of nicolas', 95.8 % of theo's and 90.2 % of
+yweweler's: 90.9 % in the mean (one run). A speaker takes half a minute of one core, the spectrograms of all
+recordings as much. Most errors are sixes taken for eights, in recordings that lost the last sound or have it
+in noise.
 
-Run: python examples/spoken_digits.py [--data FOLDER] [--speaker NAME] [--quick]
+Settings were compared with two speakers left out of training at a time, on these two (--speaker with
+--validate leaves two out). As each of the six was one of them once, the settings, which all folds have in
+common, are not wholly independent of the speakers tested. There the stretched recordings alone reached
+90.0 % (90.0 % also without cuts), the others alone 90.3 %, both networks 91.5 %.
+
+Five speakers are few, so that the network hears many more: each recording in eight versions, cut, with other
+vocal tracts (spectra warped), pitches (resampled), rhythms and noise, and in each epoch one of these through
+another microphone (spectrum tilted and bent), with bands and frames left out. There are two networks, of
+which one hears all recordings stretched to the same length. A recording that is to be recognised is heard
+as through seven vocal tracts, and all probabilities are averaged.
+
+Run: python examples/spoken_digits.py [--data FOLDER] [--speaker NAME] [--validate NAME] [--quick]
 """
 
 import argparse
 import time
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 import fastnn
 from fastnn import layers
 from fastnn.datasets import spoken_digits
 
-WINDOW, HOP, BANDS, FRAMES = 256, 80, 40, 96  # 32 ms and 10 ms at 8 kHz; 0.96 s are seen
+Array = npt.NDArray[np.float32]
+SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+WINDOW, FRAMES, BANDS = 256, 48, 32  # a window has 32 ms at 8 kHz
+HEARD_AS = ((1, 1), (1, 0.9), (1, 1.1), (0.9, 1), (1.1, 1), (0.93, 1.06), (1.07, 0.94))  # speed, warp
 
 
-def mel_filters() -> np.ndarray:
-    """Return triangular filters, (bands, frequencies), evenly spaced on the mel scale from 50 Hz to 4 kHz."""
-    highest = spoken_digits.SAMPLE_RATE / 2
-    low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (50, highest))
-    centres = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
-    hertz = np.linspace(0, highest, WINDOW // 2 + 1)
-    rising = (hertz - centres[:-2, None]) / np.diff(centres)[:-1, None]
-    falling = (centres[2:, None] - hertz) / np.diff(centres)[1:, None]
-    return np.maximum(0, np.minimum(rising, falling))
+def mel_filters(warp: float) -> Array:
+    """Return triangular filters (frequencies, bands), evenly spaced on the mel scale from 80 to 3800 Hz."""
+    low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (80, 3800))
+    edges = 700 * (10 ** (np.linspace(low, high, BANDS + 2)[:, None] / 2595) - 1)
+    hertz = np.linspace(0, spoken_digits.SAMPLE_RATE / 2, WINDOW // 2 + 1) * warp
+    rising, falling = (
+        (hertz - edges[:-2]) / np.diff(edges[:-1], axis=0),
+        (edges[2:] - hertz) / np.diff(edges[1:], axis=0),
+    )
+    filters = np.maximum(0, np.minimum(rising, falling))
+    return (filters / filters.sum(axis=1, keepdims=True)).T.astype("float32")
 
 
-def log_mel(wave: np.ndarray) -> np.ndarray:
-    """Return the spectrogram (frames, bands): log energies, less their mean."""
-    samples = np.append(wave[:1], wave[1:] - 0.97 * wave[:-1]).astype("float32") / 32768
-    samples = np.pad(samples, (0, max(0, WINDOW - len(samples))))
-    frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
-    power = np.abs(np.fft.rfft(frames * np.hanning(WINDOW))) ** 2
-    energies = np.log(power @ mel_filters().T + 1e-6)
-    return (energies - energies.mean()).astype("float32")
+def prepared(wave: npt.NDArray[np.int16]) -> Array:
+    """Return the wave with its high frequencies raised, of power 1."""
+    raised = np.append(wave[:1], wave[1:] - 0.97 * wave[:-1]).astype("float32")
+    return raised / np.sqrt(np.mean(raised**2))
 
 
-def spectrograms(waves: list[np.ndarray]) -> np.ndarray:
-    """Return (recordings, frames, bands, 1): each in the middle, cut or filled with its quietest value."""
-    result = np.empty((len(waves), FRAMES, BANDS, 1), "float32")
-    for image, wave in zip(result, waves, strict=True):
-        found = log_mel(wave)
-        extra = len(found) - FRAMES
-        found = found[max(0, extra // 2) :][:FRAMES]
-        before = (FRAMES - len(found)) // 2
-        image[:] = found.min()
-        image[before : before + len(found), :, 0] = found
+def frames(wave: Array, stretched: bool, speed: float, random: np.random.Generator | None) -> Array:
+    """Return windows (frames, samples), spread over the recording or 16 ms apart; changed by `random`."""
+    if random is not None:  # cut tightly, as some recordings are
+        cut = np.maximum(0, random.uniform(-0.15, 0.2, 2) * len(wave)).astype(int)
+        wave = wave[cut[0] : len(wave) - cut[1]]
+    wave = np.interp(np.arange(0, len(wave) - 1, speed), np.arange(len(wave)), wave).astype("float32")
+    if random is not None and random.random() < 0.5:
+        wave += 10 ** random.uniform(-2.5, -0.6) * random.standard_normal(len(wave), "float32")
+    loudness = (wave[: len(wave) // 80 * 80].reshape(-1, 80) ** 2).sum(axis=1)  # of 10 ms each
+    (heard,) = np.nonzero(loudness > 1e-4 * loudness.max())
+    first, extent, places = 80 * heard[0], 80 * (heard[-1] + 1 - heard[0]), np.linspace(0, 1, FRAMES)
+    if not stretched:
+        first, extent = first + extent / 2 - 64 * FRAMES, 128 * FRAMES
+    if random is not None:  # not quite there, and not evenly
+        first += 0 if stretched else random.uniform(-500, 500)
+        places += random.uniform(-0.3, 0.3) * np.sin(2 * np.pi * places) / (2 * np.pi)
+        places += random.uniform(-0.25, 0.25) * np.sin(np.pi * places) / np.pi
+        before, behind = random.uniform(-0.08, 0.06), random.uniform(-0.06, 0.08)
+        places = before + (1 + behind - before) * places
+    begins = np.rint(first + extent * places + WINDOW / 2).astype(int)
+    padded = np.pad(wave, WINDOW)
+    return padded[np.clip(begins, 0, len(padded) - WINDOW)[:, None] + np.arange(WINDOW)]
+
+
+def spectrograms(
+    waves: Sequence[Array], stretched: bool, speed: float = 1, warp: float = 1, seed: int | None = None
+) -> Array:
+    """Return log energies (recordings, frames, bands), the loudest about 0; changed at random by `seed`."""
+    random = None if seed is None else np.random.default_rng(seed)
+    result = np.empty((len(waves), FRAMES, BANDS), "float32")
+    changes = np.linspace(-0.15, 0.15, 9) if random else [0]
+    filters = [mel_filters(warp * np.exp(change)) for change in changes]
+    for energies, wave in zip(result, waves, strict=True):
+        factor = speed * np.exp(random.uniform(-0.15, 0.15)) if random else speed
+        spectrum = np.fft.rfft(frames(wave, stretched, factor, random) * np.hanning(WINDOW))
+        energies[:] = np.abs(spectrum) ** 2 @ filters[random.integers(9) if random else 0]
+        energies[:] = np.log(energies / np.percentile(energies, 99) + 1e-5)
     return result
+
+
+def images(energies: Array, random: np.random.Generator | None = None) -> Array:
+    """Return what the network sees, (recordings, frames, bands, 2): normalised energies and their slopes."""
+    count = len(energies)
+    floor = -8.0 if random is None else random.uniform(-10, -4.5, (count, 1, 1))  # softer ones do not count
+    x = np.logaddexp(energies, floor).astype("float32")
+    if random is not None:
+        place = np.linspace(-1, 1, BANDS)
+        tilt, bend = random.normal(0, 0.7, (2, count, 1, 1))
+        x += (tilt * place + bend * (place**2 - 1 / 3)).astype("float32")
+    x = (x - x.mean((1, 2), keepdims=True)) / x.std((1, 2), keepdims=True)
+    if random is not None:
+        x += 0.1 * random.standard_normal(x.shape, "float32")
+        for image in x:
+            frame, band = random.integers(FRAMES - 8), random.integers(BANDS - 5)
+            image[frame : frame + random.integers(9)] = 0
+            image[:, band : band + random.integers(6)] = 0
+    slopes = np.zeros_like(x)
+    slopes[:, 2:-2] = (x[:, 4:] - x[:, :-4]) / 2
+    return np.stack([x, slopes], axis=-1)
+
+
+class Epochs:
+    """Batches of 32 for `fit`: in each epoch another version of each recording, changed anew."""
+
+    def __init__(self, versions: Array, digits: npt.NDArray[np.uint8]) -> None:
+        self.versions, self.digits = versions, digits
+        self.random = np.random.default_rng(0)
+
+    def __len__(self) -> int:
+        return -(-len(self.digits) // 32)
+
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        order = self.random.permutation(len(self.digits))
+        x = images(
+            self.versions[self.random.integers(len(self.versions), size=len(order)), order], self.random
+        )
+        y = np.eye(10, dtype="float32")[self.digits[order]]
+        return ((x[i : i + 32], y[i : i + 32]) for i in range(0, len(order), 32))
 
 
 def network() -> fastnn.Sequential:
     """Make the network."""
-    model = fastnn.Sequential([layers.Input((FRAMES, BANDS, 1))])
-    for filters in (24, 32, 48):
-        model.add(layers.Conv2D(filters, 3, padding="same", use_bias=False))
+    model = fastnn.Sequential([layers.Input((FRAMES, BANDS, 2))])
+    for filters, size, pool in ((24, 3, 2), (32, 3, 2), (48, 3, 2), (64, (3, BANDS // 8), None)):
+        if pool is None:
+            model.add(layers.Dropout(0.3))
+        model.add(layers.Conv2D(filters, size, padding="same" if pool else "valid", use_bias=False))
         model.add(layers.BatchNormalization(momentum=0.9))
         model.add(layers.ReLU())
-        model.add(layers.MaxPooling2D())
-    for layer in (
-        layers.Dropout(0.3),
-        layers.Conv2D(64, (1, 5), activation="relu"),
-        layers.GlobalAveragePooling2D(),
-        layers.Dropout(0.3),
-        layers.Dense(10, "softmax"),
-    ):
+        if pool is not None:
+            model.add(layers.MaxPooling2D(pool))
+    for layer in (layers.GlobalAveragePooling2D(), layers.Dropout(0.3), layers.Dense(10, "softmax")):
         model.add(layer)
     return model
 
 
+def recognise(versions: Array, digits: npt.NDArray[np.uint8], heard: Sequence[Array], epochs: int) -> Array:
+    """Train on versions of recordings; return probabilities of the digits of others, heard several times."""
+    fastnn.random.set_seed(0)
+    data = Epochs(versions, digits)
+    model = network()
+    optimizer = fastnn.optimizers.Adam(fastnn.schedules.CosineDecay(0.002, epochs * len(data)))
+    model.compile(optimizer, fastnn.losses.CategoricalCrossentropy(label_smoothing=0.1))
+    model.fit(data, epochs=epochs, verbose=0)
+    return np.mean([model.predict(images(x), verbose=0) for x in heard], axis=0)
+
+
 def main(arguments: list[str] | None = None) -> float:
-    """Run the example; return the accuracy on the recordings that were held out."""
+    """Run the example; return the mean accuracy on the speakers that were held out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="folder with the recordings")
-    parser.add_argument("--speaker", help="who is held out; by default takes 0 to 4 of everybody")
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--quick", action="store_true", help="300 recordings, two epochs")
-    parser.add_argument("--validate", action="store_true", help="train without takes 5 to 9, test on these")
+    parser.add_argument(
+        "--speaker", choices=SPEAKERS, help="hold out this speaker alone; by default each in turn"
+    )
+    parser.add_argument(
+        "--validate", choices=SPEAKERS, help="leave this speaker out, too, and test on him instead"
+    )
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument(
+        "--quick", action="store_true", help="300 recordings, two versions, two epochs, one speaker"
+    )
     options = parser.parse_args(arguments)
-    fastnn.random.set_seed(0)
-    train, test = spoken_digits.load_data(options.data, options.speaker)
-    began = time.perf_counter()
-    x, y = spectrograms(train.waves), train.digits
-    x_test, y_test = spectrograms(test.waves), test.digits
-    if options.validate:
-        held = train.takes < 10
-        x, y, x_test, y_test = x[~held], y[~held], x[held], y[held]
+    parts = spoken_digits.load_data(options.data)
+    waves = [prepared(wave) for part in parts for wave in part.waves]
+    digits = np.concatenate([part.digits for part in parts])
+    speakers = np.array([name for part in parts for name in part.speakers])
     if options.quick:
-        some = np.random.default_rng(0).permutation(len(x))[:300]
-        x, y, options.epochs = x[some], y[some], 2
-    steps = options.epochs * -(-len(x) // 32)
-    model = network()
-    optimizer = fastnn.optimizers.Adam(fastnn.schedules.CosineDecay(0.002, steps))
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    spread = float(np.ptp(x))
-    augment = fastnn.Augmentation(
-        shift=((-12, 12), (-2, 2)), brightness=0.05, contrast=0.1, fill="nearest",
-        value_range=(float(x.min()) - spread, float(x.max()) + spread),
-    )  # fmt: skip
-    model.fit(x, y, batch_size=32, epochs=options.epochs, augment=augment, verbose=0 if options.quick else 2)
-    accuracy = model.evaluate(x_test, y_test, batch_size=100, verbose=0)[1]
-    who = f"speaker {options.speaker}" if options.speaker else "takes 0 to 4"
-    who = "takes 5 to 9 (validation)" if options.validate else who
-    print(f"{time.perf_counter() - began:.0f} s, accuracy on {who}: {accuracy:.4f}")
-    return accuracy
+        some = np.random.default_rng(0).permutation(len(waves))[:300]
+        waves, digits, speakers, options.epochs = [waves[i] for i in some], digits[some], speakers[some], 2
+    began = time.perf_counter()
+    seeds = range(2 if options.quick else 8)
+    versions = [np.stack([spectrograms(waves, how, seed=seed) for seed in seeds]) for how in (True, False)]
+    heard = [[spectrograms(waves, how, *changes) for changes in HEARD_AS] for how in (True, False)]
+    print(f"{time.perf_counter() - began:.0f} s: spectrograms of {len(waves)} recordings", flush=True)
+    found = []
+    for speaker in [options.speaker] if options.speaker else SPEAKERS[: 1 if options.quick else None]:
+        known = (speakers != speaker) & (speakers != options.validate)
+        tested = speakers == (options.validate or speaker)
+        y = np.zeros((np.sum(tested), 10))
+        for learned, recognised in zip(versions, heard, strict=True):
+            y += recognise(learned[:, known], digits[known], [x[tested] for x in recognised], options.epochs)
+        found.append(float(np.mean(y.argmax(axis=1) == digits[tested])))
+        who = speaker if options.validate is None else f"{options.validate}, {speaker} unheard too"
+        print(f"{time.perf_counter() - began:.0f} s: accuracy {found[-1]:.4f} on {who}", flush=True)
+    print(f"mean {np.mean(found):.4f}")
+    return float(np.mean(found))
 
 
 if __name__ == "__main__":
