@@ -75,11 +75,6 @@ bool pad_weights(const Config& c, Correlation& shape, const T*& kernel, const T*
   return true;
 }
 
-// Rows and columns of the convolution that windows of the pooling behind it see, from the first on.
-int64_t seen(int64_t extent, int64_t positions, int64_t stride, int64_t padding, int64_t span) {
-  return std::min(extent, (positions - 1) * stride - padding + span);
-}
-
 template <class T, int E>
 struct Conv2d {
   static void run(const KernelCall& call) { compute(call.configuration<Config>(), &call, call.scratch); }
@@ -94,8 +89,9 @@ struct Conv2d {
     pad_weights<T, E>(c, shape, kernel, bias, scratch);
     const ops::Window2d& pool = c.pool.window;
     if (c.pools) {
-      shape.out_height = seen(pool.height, pool.out_height, pool.stride_y, pool.pad_top, pool.span_y());
-      shape.out_width = seen(pool.width, pool.out_width, pool.stride_x, pool.pad_left, pool.span_x());
+      const auto [height, width] = ops::pool2d_seen(pool);
+      shape.out_height = height;
+      shape.out_width = width;
     } else {
       shape.flatten();
     }

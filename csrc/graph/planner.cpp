@@ -86,6 +86,7 @@ void Planner::run() {
   prune();
   choose_layout();
   fuse_pools();
+  crop_images();
   first_tile_slot_ = needs_prologue() ? 1 : 0;
   plan_.prologue_ = first_tile_slot_;
   plan_.input_externals_.assign(graph_.inputs().size(), -1);
@@ -282,7 +283,7 @@ int32_t Planner::as_lanes(TensorId tensor, int32_t lanes) {
   }
   if (other < 0)
     throw_runtime("internal error: tensor ", tensor, " ('", source.name, "') is used before it is made");
-  const int32_t id = new_tensor(source.type, tensor, lanes);
+  const int32_t id = new_tensor(type_of(tensor), tensor, lanes);
   Step step;
   step.kind = StepKind::tile;
   step.op = "relayout";
@@ -356,7 +357,7 @@ void Planner::emit_tile(int32_t node_index) {
   step.node = node_index;
   step.lanes = lanes;
   step.kernel = lanes == 1 ? set.rows : set.lanes;
-  step.configuration = node.configuration;
+  step.configuration = configurations_[static_cast<size_t>(node_index)];
   for (size_t i = 0; i < node.in.size(); ++i) {
     const bool rows = lanes == 1 || ((kernel.rows_inputs >> i) & 1u);
     if (lanes == 1 && static_cast<int32_t>(i) == kernel.pack_input && is_parameter(node.in[i])) {
@@ -368,14 +369,14 @@ void Planner::emit_tile(int32_t node_index) {
   }
   const int32_t pool_index = pool_of_[static_cast<size_t>(node_index)];
   const Node& last = pool_index < 0 ? node : graph_.nodes()[static_cast<size_t>(pool_index)];
-  step.flops = node_flops(graph_, node);
+  step.flops = node_flops(graph_, node) * shares_[static_cast<size_t>(node_index)];
   if (pool_index >= 0) {
     step.configuration = pooling_configuration(graph_, node, last);
     step.flops += node_flops(graph_, last);
   }
   for (size_t i = 0; i < last.out.size(); ++i) {
     const int32_t out_lanes = lanes == 1 || ((kernel.rows_outputs >> i) & 1u) ? 1 : lanes;
-    const int32_t id = new_tensor(graph_.type(last.out[i]), last.out[i], out_lanes);
+    const int32_t id = new_tensor(type_of(last.out[i]), last.out[i], out_lanes);
     made_[{last.out[i], out_lanes}] = id;
     step.out.push_back(id);
   }
@@ -393,20 +394,20 @@ void Planner::emit_partial(int32_t node_index) {
   step.node = node_index;
   step.lanes = lanes;
   step.kernel = lanes == 1 ? set.rows : set.lanes;
-  step.configuration = node.configuration;
+  step.configuration = configurations_[static_cast<size_t>(node_index)];
   for (size_t i = 0; i < node.in.size(); ++i) {
     const bool rows = lanes == 1 || ((kernel.rows_inputs >> i) & 1u);
     step.in.push_back(operand(node.in[i], rows ? 1 : lanes));
   }
   const int64_t width = lanes > 1 && kernel.lane_accumulators ? lanes : 1;
   for (TensorId id : node.out) {
-    const int32_t made = new_tensor(graph_.type(id), id, 1);
+    const int32_t made = new_tensor(type_of(id), id, 1);
     made_[{id, 1}] = made;
     step.out.push_back(made);
     step.accumulator_elements.push_back(graph_.type(id).size() * width);
     step.accumulator_bytes += align_up(step.accumulator_elements.back() * dtype_size(graph_.type(id).dtype));
   }
-  step.flops = node_flops(graph_, node);
+  step.flops = node_flops(graph_, node) * shares_[static_cast<size_t>(node_index)];
   Step combine;
   combine.kind = StepKind::combine;
   combine.op = "combine";
@@ -460,7 +461,7 @@ void Planner::emit_whole(int32_t node_index) {
   step.op = node.op->name;
   step.node = node_index;
   step.kernel = set.whole;
-  step.configuration = node.configuration;
+  step.configuration = configurations_[static_cast<size_t>(node_index)];
   for (size_t i = 0; i < node.in.size(); ++i) {
     int32_t lanes = 1;
     if (node.in[i] != kNoTensor && graph_.type(node.in[i]).batched && !has_bit(kernel.whole_rows_inputs, i)) {
@@ -472,7 +473,7 @@ void Planner::emit_whole(int32_t node_index) {
     step.in.push_back(operand(node.in[i], lanes));
   }
   for (TensorId id : node.out) {
-    const int32_t made = new_tensor(graph_.type(id), id, 1);
+    const int32_t made = new_tensor(type_of(id), id, 1);
     made_[{id, 1}] = made;
     step.out.push_back(made);
   }

@@ -41,6 +41,8 @@ class Planner {
 
   // planner_fusion.cpp
   void fuse_pools();
+  void crop_images();
+  const TensorType& type_of(TensorId tensor) const;
 
   // planner_outputs.cpp
   void emit_outputs();
@@ -57,6 +59,9 @@ class Planner {
   std::vector<char> live_;                                // nodes that the outputs need
   std::vector<int32_t> lanes_;                            // chosen lanes of each node
   std::vector<int32_t> pool_of_;                          // conv2d: the max_pool2d that it does, too, or -1
+  std::map<TensorId, TensorType> cropped_;                // tensors of which the rest is not needed
+  std::vector<Configuration> configurations_;             // of each node, for cropped operands
+  std::vector<double> shares_;                            // of each node's operations that are done
   std::map<std::pair<TensorId, int32_t>, int32_t> made_;  // (tensor, lanes) -> plan tensor
   std::map<std::pair<TensorId, const void*>, int32_t> packs_;
   int32_t first_tile_slot_ = 0;

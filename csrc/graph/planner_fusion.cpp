@@ -1,5 +1,7 @@
 // Neighbours that one kernel computes: max pooling behind a convolution whose own result nobody else reads,
 // as in inference.
+#include <algorithm>
+
 #include "graph/planner.h"
 #include "ops/conv2d.h"
 
@@ -32,6 +34,115 @@ void Planner::fuse_pools() {
     if (node_kernel(conv) != find_kernel("conv2d")) continue;
     pool_of_[static_cast<size_t>(before)] = static_cast<int32_t>(n);
     live_[n] = 0;
+  }
+}
+
+const TensorType& Planner::type_of(TensorId tensor) const {
+  const auto found = cropped_.find(tensor);
+  return found != cropped_.end() ? found->second : graph_.type(tensor);
+}
+
+namespace {
+
+template <class Config>
+const Config& config_of(const Node& node) {
+  return *static_cast<const Config*>(node.configuration.get());
+}
+
+template <class Config, class Change>
+Configuration changed(const Node& node, Change change) {
+  Config config = config_of<Config>(node);
+  change(config);
+  return make_configuration(config);
+}
+
+}  // namespace
+
+// The last rows and columns of a convolution's result that no window of the pooling reaches (the eleventh of
+// 11 x 11 under windows of 2 x 2) take no part in training either: their gradient is 0. Result and gradient
+// are made without them, if nothing but pooling and the convolution's gradients reads them.
+void Planner::crop_images() {
+  const size_t count = graph_.nodes().size();
+  configurations_.resize(count);
+  shares_.assign(count, 1.0);
+  std::vector<std::vector<std::pair<size_t, size_t>>> readers(graph_.tensors().size());  // node, operand
+  for (size_t n = 0; n < count; ++n) {
+    const Node& node = graph_.nodes()[n];
+    configurations_[n] = node.configuration;
+    for (size_t i = 0; live_[n] && i < node.in.size(); ++i) {
+      if (node.in[i] != kNoTensor) readers[static_cast<size_t>(node.in[i])].emplace_back(n, i);
+    }
+  }
+  for (const auto* list : {&plan_.request_.fetch, &plan_.request_.flat}) {
+    for (TensorId id : *list) {
+      if (id != kNoTensor) readers[static_cast<size_t>(id)].emplace_back(count, 0);
+    }
+  }
+  // Whether one of two ops reads the tensor, as that operand of theirs, and nobody else.
+  using Reader = std::pair<const Op*, size_t>;
+  const auto read_by = [&](TensorId id, Reader first, Reader second) {
+    for (const auto& [n, operand] : readers[static_cast<size_t>(id)]) {
+      if (n == count) return false;
+      const Node& node = graph_.nodes()[n];
+      const Reader reader{node.op, operand};
+      if ((reader != first && reader != second) || node_kernel(node) != find_kernel(node.op->name))
+        return false;
+    }
+    return true;
+  };
+  for (size_t n = 0; n < count; ++n) {
+    const Node& conv = graph_.nodes()[n];
+    if (!live_[n]) continue;
+    if (pool_of_[n] >= 0 || (conv.op == &ops::conv2d && conv.attributes.has("pool_size"))) {
+      const Node& pool = pool_of_[n] >= 0 ? graph_.nodes()[static_cast<size_t>(pool_of_[n])] : conv;
+      const auto& window = pool_of_[n] >= 0 ? config_of<ops::Pool2dConfig>(pool).window
+                                            : config_of<ops::Conv2dConfig>(conv).pool.window;
+      const auto [height, width] = ops::pool2d_seen(window);
+      shares_[n] = static_cast<double>(height * width) / static_cast<double>(window.height * window.width);
+      continue;
+    }
+    if (conv.op != &ops::conv2d || node_kernel(conv) != find_kernel("conv2d")) continue;
+    const TensorId result = conv.out[0];
+    if (!read_by(result, {&ops::max_pool2d, 0}, {&ops::max_pool2d_grad, 1})) continue;
+    int64_t height = 0, width = 0;
+    bool possible = true;
+    for (const auto& [reader, operand] : readers[static_cast<size_t>(result)]) {
+      const Node& node = graph_.nodes()[reader];
+      const auto [rows, columns] = ops::pool2d_seen(config_of<ops::Pool2dConfig>(node).window);
+      height = std::max(height, rows);
+      width = std::max(width, columns);
+      possible &=
+          operand == 0 || read_by(node.out[0], {&ops::conv2d_grad_input, 0}, {&ops::conv2d_grad_kernel, 1});
+    }
+    const ops::Window2d& full = config_of<ops::Conv2dConfig>(conv).window;
+    if (!possible || height == 0 || (height == full.out_height && width == full.out_width)) continue;
+    const double share =
+        static_cast<double>(height * width) / static_cast<double>(full.out_height * full.out_width);
+    const auto crop_tensor = [&](TensorId id) {
+      TensorType type = graph_.type(id);
+      type.dims[0] = height;
+      type.dims[1] = width;
+      cropped_[id] = std::move(type);
+    };
+    const auto crop_conv = [&](size_t index) {
+      configurations_[index] = changed<ops::Conv2dConfig>(graph_.nodes()[index], [&](auto& config) {
+        config.window.out_height = height;
+        config.window.out_width = width;
+      });
+      shares_[index] = share;
+    };
+    crop_tensor(result);
+    crop_conv(n);
+    for (const auto& [reader, operand] : readers[static_cast<size_t>(result)]) {
+      const Node& node = graph_.nodes()[reader];
+      configurations_[reader] = changed<ops::Pool2dConfig>(node, [&](auto& config) {
+        config.window.height = height;
+        config.window.width = width;
+      });
+      if (operand == 0) continue;
+      crop_tensor(node.out[0]);
+      for (const auto& [gradient, its] : readers[static_cast<size_t>(node.out[0])]) crop_conv(gradient);
+    }
   }
 }
 

@@ -39,6 +39,12 @@ inline Pool2dConfig pool2d_config(const std::string& node, const TensorType& x,
   return {pool2d_window(node, {x.dims[0], x.dims[1]}, attributes), x.dims[2], attributes.flag("relu", false)};
 }
 
+/// Rows and columns of the image, from the first on, that windows see.
+inline std::array<int64_t, 2> pool2d_seen(const Window2d& w) {
+  return {std::min(w.height, (w.out_height - 1) * w.stride_y - w.pad_top + w.span_y()),
+          std::min(w.width, (w.out_width - 1) * w.stride_x - w.pad_left + w.span_x())};
+}
+
 inline TensorType pool2d_output(const TensorType& x, const Pool2dConfig& config,
                                 const Attributes& attributes) {
   if (attributes.flag("global", false) && !attributes.flag("keepdims", false)) {
