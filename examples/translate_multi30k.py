@@ -1,9 +1,27 @@
 """English to German on Multi30k, by an LSTM with attention or by a Transformer.
 
-Sentences become subword tokens of one vocabulary for both languages. Epoch and beam are chosen on the
-validation pairs; the test pairs of 2016 are translated once.
+Sentences become subword tokens, 6,000 for both languages together; pairs of about the same length are padded
+into batches of 64. The epoch and the beam are chosen on the validation pairs, all else was settled before; the
+test pairs of 2016 are translated once. BLEU is sacrebleu's, of whole sentences, tokenised as 13a.
 
-Run: python examples/translate_multi30k.py --model transformer [--data FOLDER] [--quick]
+    python examples/translate_multi30k.py --model transformer
+
+(8.6 million parameters, 16 epochs) leads to 37.2 BLEU, and to 36.4, 37.7 and 38.0 on the validation pairs by
+greedy choice and by beams of 4 with penalties 0.6 and 1.0. Two cores that many other programs shared took
+2192 s for it, 98 to 186 s an epoch; alone they make a step in 0.14 s, which is about a minute an epoch and
+17 for the whole. Some translations, with the references in brackets:
+
+    A man in an orange hat starring at something.
+      Ein Mann mit orangefarbenem Hut starrt auf etwas.
+      (Ein Mann mit einem orangefarbenen Hut, der etwas anstarrt.)
+    A man is throwing a log into a waterway while two dogs watch.
+      Ein Mann wirft einen Baumstamm in ein Wasserbogen, während zwei Hunde zusehen.
+      (Ein Mann wirft einen Ast in einen Kanal während zwei Hunde zusehen.)
+    These four people are standing outdoors, with 3 dogs.
+      Diese vier Personen stehen im Freien mit zwei Hunden im Freien.
+      (Diese vier Personen stehen mit 3 Hunden im Freien.)
+
+Run: python examples/translate_multi30k.py [--model transformer|seq2seq] [--data FOLDER] [--epochs N] [--quick]
 It needs sentencepiece and sacrebleu: pip install "fastnn[examples]".
 """
 
@@ -82,7 +100,7 @@ def make_model(kind, vocabulary, steps):
         rate = 1e-3
     else:
         model = fastnn.models.seq2seq(vocabulary, vocabulary, units=256, num_layers=2, dropout=0.3)
-        rate = 1.5e-3
+        rate = 2e-3
     warmup = max(1, min(800, steps // 5))
     schedule = fastnn.schedules.CosineDecay(
         0.0, max(1, steps - warmup), alpha=0.01, warmup_target=rate, warmup_steps=warmup
