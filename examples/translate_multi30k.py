@@ -1,8 +1,8 @@
 """English to German on Multi30k, by an LSTM with attention or by a Transformer.
 
 Sentences become subword tokens, 6,000 for both languages together; pairs of about the same length are padded
-into batches of 64. The epoch and the beam are chosen on the validation pairs, all else was settled before; the
-test pairs of 2016 are translated once. BLEU is sacrebleu's, of whole sentences, tokenised as 13a.
+into batches of 64. The epoch and the beam are chosen on the validation pairs, all else was settled before;
+the test pairs of 2016 are translated once. BLEU is sacrebleu's, of whole sentences, tokenised as 13a.
 
     python examples/translate_multi30k.py --model transformer
 
@@ -21,7 +21,8 @@ greedy choice and by beams of 4 with penalties 0.6 and 1.0. Two cores that many 
       Diese vier Personen stehen im Freien mit zwei Hunden im Freien.
       (Diese vier Personen stehen mit 3 Hunden im Freien.)
 
-Run: python examples/translate_multi30k.py [--model transformer|seq2seq] [--data FOLDER] [--epochs N] [--quick]
+Run: python examples/translate_multi30k.py [--model transformer|seq2seq] [--data FOLDER] [--epochs N]
+[--vocabulary TOKENS] [--quick]
 It needs sentencepiece and sacrebleu: pip install "fastnn[examples]".
 """
 
