@@ -6,6 +6,9 @@ set(FASTNN_ISA_FLAGS_v2 -march=x86-64-v2)
 set(FASTNN_ISA_FLAGS_v3 -march=x86-64-v3)
 set(FASTNN_ISA_FLAGS_v4 -march=x86-64-v4 -mprefer-vector-width=512)
 set(FASTNN_ISA_FLAGS_neon)
+# Beyond the level, for int8_product_vnni.cpp alone, which runs where the processor has the instruction.
+set(FASTNN_VNNI_FLAGS_v3 -mavxvnni)
+set(FASTNN_VNNI_FLAGS_v4 -mavx512vnni)
 
 string(TOLOWER "${CMAKE_SYSTEM_PROCESSOR}" _processor)
 if(APPLE AND CMAKE_OSX_ARCHITECTURES)
@@ -56,7 +59,8 @@ function(fastnn_add_kernels isa)
                          # One region for register allocation: GCC's default spills inside tiles that just fit.
                          $<$<CXX_COMPILER_ID:GNU>:-fira-region=one>)
   target_link_libraries(${target} PRIVATE fastnn_flags)
-  set_target_properties(${target} PROPERTIES PREFIX lib SUFFIX "${CMAKE_SHARED_LIBRARY_SUFFIX}")
+  set_target_properties(${target} PROPERTIES PREFIX lib SUFFIX "${CMAKE_SHARED_LIBRARY_SUFFIX}"
+                                             FASTNN_VNNI_FLAGS "${FASTNN_VNNI_FLAGS_${isa}}")
   fastnn_no_undefined(${target})
   # Only the table leaves the library: an inline function compiled for AVX-512 must never serve other code.
   if(APPLE)

@@ -70,6 +70,12 @@ bool whole_only(const Graph& graph, const Node& node) {
   return set.rows == nullptr && set.lanes == nullptr && set.whole != nullptr;
 }
 
+// An op that works in rows alone has its parameter packed for all threads at once, too: no form of it reads
+// the parameter as it is.
+bool packs_whole(const Kernel& kernel) {
+  return kernel.team && kernel.pack_input >= 0 && kernel.f32.lanes == nullptr;
+}
+
 // Is bit i of a mask of operands set? Operands past the last bit are as the last one.
 bool has_bit(uint32_t mask, size_t i) { return (mask >> std::min<size_t>(i, 31)) & 1u; }
 
@@ -139,7 +145,8 @@ bool Planner::needs_prologue() const {
     }
     const Kernel& kernel = kernel_of(node);
     if (node.op->kind == OpKind::per_sample && lanes_[n] == 1 && kernel.pack_input >= 0 &&
-        !use_team_kernel(node, kernel) && is_parameter(node.in[static_cast<size_t>(kernel.pack_input)])) {
+        (packs_whole(kernel) || !use_team_kernel(node, kernel)) &&
+        is_parameter(node.in[static_cast<size_t>(kernel.pack_input)])) {
       return true;
     }
   }
@@ -464,6 +471,10 @@ void Planner::emit_whole(int32_t node_index) {
   step.configuration = configurations_[static_cast<size_t>(node_index)];
   for (size_t i = 0; i < node.in.size(); ++i) {
     int32_t lanes = 1;
+    if (packs_whole(kernel) && static_cast<int32_t>(i) == kernel.pack_input && is_parameter(node.in[i])) {
+      step.in.push_back(packed(node.in[i], node, kernel, kernel.pack_f32));
+      continue;
+    }
     if (node.in[i] != kNoTensor && graph_.type(node.in[i]).batched && !has_bit(kernel.whole_rows_inputs, i)) {
       // Any layout does: take the one that exists.
       lanes = node_lanes(node_index);

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from fastnn.tensor import Tensor, apply, graph_tensor, run
 
+_INT8 = ("dense_int8", "conv2d_int8")
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -34,6 +36,10 @@ def elementwise(x: Any, kind: str, alpha: float | None = None) -> Any:
 
     def function(t: Tensor) -> Tensor:
         merged = _with_normalization(t) if kind == "relu" else None
+        if merged is None and t.graph is not None and (t.graph.producer(t.id) or ("",))[0] in _INT8:
+            from fastnn.layers.quantized import with_activation
+
+            merged = with_activation(t, kind, alpha)
         return apply("activation", [t], {"kind": kind, "alpha": alpha}) if merged is None else merged
 
     return composed(x, kind, function)

@@ -86,6 +86,8 @@ class Layer(Calls):
     supports_masking = False  # whether outputs have masks: the inputs', or what compute_mask returns
     stateful = False  # whether state is kept from batch to batch
     integer_inputs = False  # whether inputs are ids (int32) and not numbers to compute with
+    foldable = False  # whether a layer in int8 before it can take it in
+    quantization: dict[str, Any] | None = None  # how it runs in int8, if it does
 
     def __init__(
         self,
@@ -174,6 +176,11 @@ class Layer(Calls):
         return self.dtype
 
     @property
+    def quantizable(self) -> bool:
+        """Whether it can run in int8."""
+        return False
+
+    @property
     def input_dtype(self) -> str:
         """Type that inputs are converted to where they come from arrays."""
         return "int32" if self.integer_inputs else self.dtype
@@ -238,7 +245,9 @@ class Layer(Calls):
                 "input that it depends on must be fixed"
             )
         extents = tuple(int(n) for n in extents)
-        kind = self.dtype if dtype is None else config.check_floating(self.label, dtype)
+        kind = self.dtype if dtype is None else str(dtype)
+        if kind != "int8":
+            kind = config.check_floating(self.label, kind if dtype is None else dtype)
         initial = initializers.get("glorot_uniform" if initializer is None else initializer)
         weight = Weight(
             self._store,
@@ -254,7 +263,7 @@ class Layer(Calls):
         loaded = loading.take(self.label, name, extents, kind)
         try:
             values = None if loaded else np.asarray(initial(extents, kind))
-            self._store.add(name, list(extents), kind, is_state=not trainable)
+            self._store.add(name, list(extents), weight.stored_dtype, is_state=not trainable)
             if values is not None:
                 weight.assign(values)
         except MemoryError:
@@ -264,6 +273,12 @@ class Layer(Calls):
             ) from None
         self._weights.append(weight)
         return weight
+
+    def _forget_weights(self) -> None:
+        """Part with the layer's own weights, to add others."""
+        self._store = _core.Store()
+        self._weights = []
+        self._functions = {}
 
     # Calling -------------------------------------------------------------------------------------
 
@@ -407,6 +422,8 @@ class Layer(Calls):
         """
         result: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype_policy}
         unsaved = ("activity_regularizer", *_COMMON, *_SHAPES, *self._unsaved_arguments)
+        if self.quantization is not None:
+            result["quantization"] = dict(self.quantization)
         if self.activity_regularizer is not None:
             result["activity_regularizer"] = plain(self.activity_regularizer)
         for name in arguments(type(self)):
@@ -426,7 +443,12 @@ class Layer(Calls):
         known = arguments(cls)
         # A class of one's own need not take what all layers have.
         rest = {name: values.pop(name) for name in _COMMON if name in values and name not in known}
+        quantization = values.pop("quantization", None)
         layer = cls(**values)
+        if quantization is not None:
+            from fastnn.layers.quantized import check_quantization
+
+            layer.quantization = check_quantization(layer, quantization)
         if isinstance(rest.get("name"), str):
             layer.name = rest["name"]
         if rest.get("trainable") is False:
@@ -457,7 +479,7 @@ class Layer(Calls):
         values = state.pop("_values")
         self.__dict__.update(state, _store=_core.Store(), _lock=threading.RLock())
         for weight, value in zip(self._weights, values, strict=True):
-            self._store.add(weight.name, list(weight.shape), weight.dtype, is_state=weight.is_state)
+            self._store.add(weight.name, list(weight.shape), weight.stored_dtype, is_state=weight.is_state)
             weight.store = self._store
             weight.assign(value)
 

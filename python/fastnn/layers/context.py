@@ -60,6 +60,9 @@ class BuildContext:
         self.largest = 1
         self.batch_size: int | None = None
         self.called: dict[int, Any] = {}  # shapes that layers' first calls returned, by the layer's id
+        self.given: dict[int, list[Any]] = {}  # what layers were called on, by the layer's id
+        self.labels: dict[int, str] = {}  # of the layers that made tensors in int8
+        self.bytes_of: dict[Any, int] = {}  # tensors as bytes, by tensor, scale and zero
         self._scopes: list[str] = []
         self._calling: list[Any] = []  # the layers of the scopes
         self._used: dict[int, Tensor] = {}

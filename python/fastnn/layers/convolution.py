@@ -6,9 +6,9 @@ from typing import Any
 
 from fastnn import activations, constraints, initializers, regularizers
 from fastnn.layers._arguments import channels_last, choice, extents, positive, spatial_extent
-from fastnn.layers.base import Layer
 from fastnn.layers.input_spec import InputSpec
 from fastnn.layers.nest import batch_shape
+from fastnn.layers.quantized import Quantizable
 from fastnn.tensor import Tensor, apply
 
 _FORMS = {1: "(samples, steps, channels)", 2: "(samples, height, width, channels)",
@@ -39,7 +39,7 @@ def as_plane(weight: Any) -> Tensor:
     return apply("reshape", [weight], {"shape": (1, *weight.shape)})
 
 
-class Convolution(Layer):
+class Convolution(Quantizable):
     """What Conv1D, Conv2D and Conv3D share."""
 
     casts_inputs = True
@@ -89,6 +89,11 @@ class Convolution(Layer):
         self.bias_constraint = constraints.get(bias_constraint)
         self.input_spec = channels_spec(rank)
 
+    @property
+    def quantizable(self) -> bool:
+        """Whether it can run in int8."""
+        return self._rank <= 2 and self.groups == 1
+
     def build(self, input_shape: Any) -> None:
         """Create kernel and bias."""
         channels = input_shape[-1]
@@ -97,22 +102,7 @@ class Convolution(Layer):
                 f"{self.label}: the input's {channels} channels must be a multiple of groups ({self.groups})"
             )
         self.compute_output_shape(input_shape)
-        self.kernel = self.add_weight(
-            (*self.kernel_size, channels // self.groups, self.filters),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.filters,),
-                self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+        self._add_kernel_and_bias((*self.kernel_size, channels // self.groups, self.filters))
         self.input_spec = channels_spec(self._rank, channels)
 
     def call(self, inputs: Tensor) -> Any:
@@ -130,6 +120,8 @@ class Convolution(Layer):
         return out if fused else self.activation(out)
 
     def _convolve(self, inputs: Tensor, attributes: dict[str, Any]) -> Tensor:
+        if self.quantization is not None:
+            return self._apply_int8("conv2d_int8", inputs, attributes)
         return apply(f"conv{self._rank}d", [inputs, self.kernel, self.bias], attributes)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -198,6 +190,9 @@ class Conv1D(Convolution):
     def _convolve(self, inputs: Tensor, attributes: dict[str, Any]) -> Tensor:
         for name in ("strides", "dilation"):
             attributes[name] = (1, *attributes[name])
+        if self.quantization is not None:
+            kernel = as_plane(self.kernel)
+            return lower(self._apply_int8("conv2d_int8", lift(inputs), attributes, kernel))
         return lower(apply("conv2d", [lift(inputs), as_plane(self.kernel), self.bias], attributes))
 
 

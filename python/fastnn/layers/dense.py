@@ -7,13 +7,13 @@ from typing import Any
 
 from fastnn import activations, constraints, initializers, regularizers
 from fastnn.layers._arguments import positive
-from fastnn.layers.base import Layer
 from fastnn.layers.input_spec import InputSpec
 from fastnn.layers.nest import batch_shape
+from fastnn.layers.quantized import Quantizable
 from fastnn.tensor import Tensor, apply
 
 
-class Dense(Layer):
+class Dense(Quantizable):
     """Every output is a weighted sum of all features: ``activation(x @ kernel + bias)``.
 
     Parameters
@@ -84,22 +84,7 @@ class Dense(Layer):
     def build(self, input_shape: Any) -> None:
         """Create kernel and bias."""
         features = input_shape[-1]
-        self.kernel = self.add_weight(
-            (features, self.units),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.units,),
-                self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+        self._add_kernel_and_bias((features, self.units))
         self.input_spec = InputSpec(
             min_ndim=2, axes={-1: features}, cure="Flatten the input, or rebuild the layer."
         )
@@ -107,7 +92,10 @@ class Dense(Layer):
     def call(self, inputs: Tensor) -> Any:
         """Compute the outputs; the activation goes along where the op can fuse it."""
         fused = activations.fused_kind(self.activation)
-        out = apply("dense", [inputs, self.kernel, self.bias], {"activation": fused})
+        if self.quantization is not None:
+            out = self._apply_int8("dense_int8", inputs, {"activation": fused})
+        else:
+            out = apply("dense", [inputs, self.kernel, self.bias], {"activation": fused})
         return out if fused else self.activation(out)
 
     def compute_output_shape(self, input_shape: Any) -> Any:

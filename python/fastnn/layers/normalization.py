@@ -139,6 +139,8 @@ class BatchNormalization(Normalization):
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
 
+    foldable = True
+
     def _place(self, rank: int) -> int:
         place = self.axis + rank if self.axis < 0 else self.axis
         if not 1 <= place < rank:
@@ -152,6 +154,8 @@ class BatchNormalization(Normalization):
         """Create gamma, beta and the moving averages."""
         place = self._place(len(input_shape))
         channels = input_shape[place]
+        if self.quantization is not None:
+            return
         self._add_gamma_and_beta((channels,))
         self.moving_mean = self.add_weight(
             (channels,), self.moving_mean_initializer, trainable=False, name="moving_mean"
@@ -165,6 +169,8 @@ class BatchNormalization(Normalization):
 
     def call(self, inputs: Tensor, training: bool = False) -> Any:
         """Normalise; in training, note the moving averages' next values."""
+        if self.quantization is not None:  # the layer before it does it
+            return inputs
         place = self._place(inputs.ndim)
         inputs, back = moved_last(inputs, [place])
         own = training and self.trainable

@@ -75,6 +75,11 @@ class Weight(Operators):
         self._trainable = bool(value) and not self.is_state
 
     @property
+    def stored_dtype(self) -> str:
+        """Type in the store, which holds int8 as bytes."""
+        return "uint8" if self.dtype == "int8" else self.dtype
+
+    @property
     def path(self) -> str:
         """Layer's name and weight's name: ``"dense/kernel"``."""
         return f"{self.owner.name}/{self.name}"
@@ -86,7 +91,8 @@ class Weight(Operators):
 
     def numpy(self) -> npt.NDArray[Any]:
         """Return a copy of the values."""
-        return np.asarray(self.store.get(self.name))
+        found = np.asarray(self.store.get(self.name))
+        return found.view("int8") if self.dtype == "int8" else found
 
     def check(self, array: npt.NDArray[Any]) -> None:
         """Raise ValueError or TypeError unless the array may be assigned."""
@@ -136,6 +142,8 @@ class Weight(Operators):
             return
         array = np.asarray(value)
         self.check(array)
+        if self.dtype == "int8":
+            array = np.ascontiguousarray(array, "int8").view("uint8")
         self.store.set(self.name, array)
 
     def _assign_tensor(self, value: Tensor) -> None:

@@ -142,6 +142,14 @@ class Compilable(Attributes, Resumable):
                 f"model '{self.name}' is not compiled: call model.compile(optimizer, loss) first"  # type: ignore[attr-defined]
             )
 
+    def _refuse_quantized(self, caller: str) -> None:
+        """Models in int8 have no gradients."""
+        if any(weight.dtype == "int8" for weight in self._all_weights()):
+            raise RuntimeError(
+                f"{caller}: model '{self.name}' is quantised to int8 and cannot be trained: train "  # type: ignore[attr-defined]
+                "the float32 model that it was made of, and quantise that again"
+            )
+
     def _objectives(self) -> Objectives:
         """Losses and metrics of each output; the inputs must be known."""
         self._check_compiled()

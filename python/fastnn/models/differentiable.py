@@ -89,6 +89,7 @@ class Differentiable:
         >>> dx.shape, [g.shape for g in gradients]
         ((4, 3), [(3, 2), (2,)])
         """
+        self._refuse_quantized("vjp")  # type: ignore[attr-defined]
         arrays = self._input_arrays(x)  # type: ignore[attr-defined]
         shapes = [(None, *dims) for dims in self._output_dims(arrays)]  # type: ignore[attr-defined]
         names = self.output_names  # type: ignore[attr-defined]

@@ -87,7 +87,7 @@ def _add_rows(rows: list[list[str]], model: Any, indent: str, expand_nested: boo
         sources = connections.get(id(layer), [])
         rows.append(
             [
-                f"{indent}{layer.name} ({type(layer).__name__})",
+                f"{indent}{layer.name} ({type(layer).__name__}{_mode(layer)})",
                 "?" if shape is None else str(shape),
                 f"{layer.count_params():,}" if layer.built else "unbuilt",
                 ", ".join(sources[:2]) + ("," if len(sources) > 2 else "") or "-",
@@ -99,6 +99,12 @@ def _add_rows(rows: list[list[str]], model: Any, indent: str, expand_nested: boo
             rows.append(["", "", "", more, ""])
         if expand_nested and hasattr(layer, "layer_output_shapes"):
             _add_rows(rows, layer, indent + "  ", expand_nested)
+
+
+def _mode(layer: Any) -> str:
+    """How a quantised layer runs."""
+    quantization = getattr(layer, "quantization", None)
+    return f", {quantization['mode']}" if quantization else ""
 
 
 def _rule(ends: str, widths: list[int]) -> str:

@@ -117,6 +117,7 @@ class Trainable(Evaluating):
         3
         """
         self._check_compiled()
+        self._refuse_quantized("fit")
         epochs = integer("fit", "epochs", epochs, 0)
         initial_epoch = integer("fit", "initial_epoch", initial_epoch, 0)
         batch_size = 32 if batch_size is None else positive("fit", "batch_size", batch_size)
@@ -294,6 +295,7 @@ class Trainable(Evaluating):
         >>> model.train_on_batch(np.zeros((4, 2)), np.zeros((4, 1)))
         0.0
         """
+        self._refuse_quantized("train_on_batch")
         data = one_batch(prepare(self, x, y, sample_weight, class_weight, "train_on_batch"))
         loop = self._loop(data, True)
         options: dict[str, Any] = {"seed": self._training_seed, "epoch": self._epochs_run}
