@@ -6,13 +6,20 @@ once for each.
 
     python benchmarks/reduced_precision.py --json benchmarks/results/reduced_precision.json
     python benchmarks/reduced_precision.py --accuracy --json benchmarks/results/reduced_precision.json
+
+`--int8` measures models that `Model.quantize` made: predictions of large batches and of single samples and
+sizes of files; with `--peers PYTHON` ONNX Runtime's static quantisation, too, by an interpreter that has it;
+with `--accuracy` what float32 models lose.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -147,6 +154,106 @@ def accuracies(name: str, seeds: int) -> dict[str, Any]:
     return row
 
 
+# ---- int8 ------------------------------------------------------------------------------------------------
+
+
+def lenet5() -> Any:
+    return fastnn.Sequential(
+        [
+            layers.Input((28, 28, 1)),
+            layers.Conv2D(6, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(16, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(120, "relu"),
+            layers.Dense(84, "relu"),
+            layers.Dense(10),
+        ]
+    )
+
+
+INT8_NETWORKS: dict[str, tuple[Callable[[], Any], int]] = {
+    "large MLP": (large_mlp, 4096),
+    "CNN": (cnn, 2048),
+    "LeNet-5": (lenet5, 10000),
+}
+ONNXRUNTIME = Path(__file__).parent / "sides" / "onnxruntime_int8.py"
+
+
+def size(model: Any) -> int:
+    """Bytes of the model's file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.safetensors")
+        model.save(path)
+        return os.path.getsize(path)
+
+
+def int8_speeds(name: str, rounds: int, peers: str | None) -> dict[str, Any]:
+    """Predictions of a large batch with all threads, and of single samples with one; sizes of files."""
+    build, rows = INT8_NETWORKS[name]
+    exact = build()
+    x = np.random.default_rng(0).random((rows, *exact.input_shape[1:])).astype("float32")
+    small = exact.quantize("int8", calibration=x[:256])
+
+    def single(model: Any) -> Callable[[], Any]:
+        def run() -> None:
+            for _ in range(100):
+                model.predict_on_batch(x[:1])
+
+        return run
+
+    batch = compared(lambda: exact.predict(x, verbose=0), lambda: small.predict(x, verbose=0), rounds)
+    threads = fastnn.num_threads()
+    fastnn.set_num_threads(1)
+    one = compared(single(exact), single(small), rounds)
+    fastnn.set_num_threads(threads)
+    row: dict[str, Any] = {"network": name, "rows": rows, "threads": threads, "batch": batch, "single": one}
+    one["float32"], one["reduced"] = one["float32"] / 100, one["reduced"] / 100
+    row["bytes"] = {"float32": size(exact), "int8": size(small)}
+    files = " and ".join(f"{n / 1e6:.2f} MB" for n in row["bytes"].values())
+    print(
+        f"{name:10} {rows} rows: float32 {batch['float32'] * 1e3:.1f} ms, "
+        f"int8 {batch['reduced'] * 1e3:.1f} ms, {batch['ratio']:.2f} times as fast; one row: "
+        f"{one['float32'] * 1e6:.1f} us, {one['reduced'] * 1e6:.1f} us, {one['ratio']:.2f}; files {files}",
+        flush=True,
+    )
+    if peers:
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        command = [peers, str(ONNXRUNTIME), name, str(rows), str(rounds)]
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+        row["onnxruntime"] = json.loads(done.stdout.splitlines()[-1])
+        found = row["onnxruntime"]
+        print(
+            f"{'':10} ONNX Runtime: float32 {found['float32'] * 1e3:.1f} ms, "
+            f"int8 {found['int8'] * 1e3:.1f} ms; "
+            f"one row: {found['float32_one'] * 1e6:.1f} us, {found['int8_one'] * 1e6:.1f} us",
+            flush=True,
+        )
+    return row
+
+
+def int8_accuracies(name: str, seeds: int) -> dict[str, Any]:
+    """Test accuracies in float32 and in int8, calibrated on training images."""
+    (x, y), (x_test, y_test) = fastnn.datasets.mnist.load_data()
+    build, epochs = ON_MNIST[name]
+    row: dict[str, Any] = {"network": name, "epochs": epochs, "float32": [], "int8": []}
+    for seed in range(seeds):
+        fastnn.utils.set_random_seed(seed)
+        model = build()
+        shape = model.input_shape[1:]
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        model.fit(x.reshape(-1, *shape), y, batch_size=128, epochs=epochs, verbose=0)
+        small = model.quantize("int8", calibration=x[:1000].reshape(-1, *shape))
+        for kind, made in (("float32", model), ("int8", small)):
+            row[kind].append(made.evaluate(x_test.reshape(-1, *shape), y_test, verbose=0)[1])
+    for kind in ("float32", "int8"):
+        print(
+            f"{name:8} {epochs} epochs, {kind:8}", " ".join(f"{100 * a:.2f} %" for a in row[kind]), flush=True
+        )
+    return row
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -154,11 +261,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=20, help="training steps in a round")
     parser.add_argument("--network", choices=sorted({*NETWORKS, *ON_MNIST}), action="append")
+    parser.add_argument("--int8", action="store_true", help="models in int8 instead of bfloat16")
+    parser.add_argument("--peers", help="Python that has onnxruntime and onnx")
     parser.add_argument("--accuracy", action="store_true", help="train on MNIST instead")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="file to write, or to add to")
     args = parser.parse_args()
-    if args.accuracy:
+    if args.int8 and args.accuracy:
+        made = {"int8_accuracies": [int8_accuracies(n, args.seeds) for n in args.network or ON_MNIST]}
+    elif args.int8:
+        names = args.network or list(INT8_NETWORKS)
+        made = {"machine": machine(), "int8": [int8_speeds(n, args.rounds, args.peers) for n in names]}
+    elif args.accuracy:
         made = {"accuracies": [accuracies(name, args.seeds) for name in args.network or ON_MNIST]}
     else:
         rows = [row for name in args.network or NETWORKS for row in speeds(name, args.rounds, args.steps)]

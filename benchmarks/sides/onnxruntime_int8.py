@@ -1,8 +1,8 @@
 """ONNX Runtime's side of reduced_precision.py --int8: seconds of predictions in float32 and quantised.
 
-Run by the interpreter of the peers: python onnxruntime_int8.py NETWORK ROWS ROUNDS. The networks have noise for
-weights; quantisation is static, to bytes and int8 with a scale for each output, calibrated on noise.
-Prints JSON.
+Run by an interpreter that has onnxruntime and onnx: python onnxruntime_int8.py NETWORK ROWS ROUNDS. The
+networks have noise for weights; quantisation is static, to bytes and int8 with a scale for each output,
+calibrated on noise. Prints JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ NETWORKS: dict[str, tuple[tuple[int, ...], list[tuple[Any, ...]]]] = {
     "large MLP": ((1024,), [("dense", 1024, 2048), ("dense", 2048, 2048), ("dense", 2048, 1000)]),
     "CNN": (
         (1, 28, 28),
-        [("conv", 1, 32), ("conv", 32, 64), ("pool",), ("flatten",), ("dense", 9216, 128), ("dense", 128, 10)],
+        [("conv", 1, 32), ("conv", 32, 64), ("pool",), ("flatten",), ("dense", 9216, 128),
+         ("dense", 128, 10)],
     ),
     "LeNet-5": (
         (1, 28, 28),

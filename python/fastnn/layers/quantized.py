@@ -102,7 +102,8 @@ class Quantizable(Layer):
         """Add a node that computes with bytes of the inputs; `kernel` is the layer's in another shape."""
         assert self.quantization is not None
         scale, zero = self.quantization["input_scale"], self.quantization["input_zero"]
-        operands = [as_bytes(inputs, scale, zero), kernel or self.kernel, self.kernel_scale, self.bias]
+        weights = [self.kernel if kernel is None else kernel, self.kernel_scale, self.bias]
+        operands = [as_bytes(inputs, scale, zero), *weights]
         made = apply(op, operands, {**attributes, "input_scale": scale, "input_zero": zero})
         current(op).labels[made.id] = self.label
         return made

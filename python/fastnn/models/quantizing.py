@@ -106,7 +106,7 @@ def is_quantized(model: Layer) -> bool:
 
 def _check(model: Model, mode: str, calibration: Any, ranges: str) -> None:
     if mode != "int8":
-        raise ValueError(f"quantize: unknown mode {mode!r}{nearest(str(mode), ['int8'])}; there is 'int8'")
+        raise ValueError(f"quantize: unknown mode {mode!r}{nearest(str(mode), ['int8'])}")
     if ranges not in _RANGES:
         raise ValueError(f"quantize: ranges must be 'mse', 'minmax' or 'percentile', got {ranges!r}")
     if calibration is None:
