@@ -35,10 +35,17 @@ def cnn():
     )
 
 
+@pytest.fixture(autouse=True)
+def seed():
+    fastnn.utils.set_random_seed(0)
+
+
 def close(small, model, x, tolerance=0.03):
+    """Values beyond those of the calibration data are cut off, so that single ones may be farther away."""
     found, expected = small.predict(x, verbose=0), model.predict(x, verbose=0)
     assert found.dtype == np.float32 and found.shape == expected.shape
-    assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
+    assert np.abs(found - expected).mean() <= tolerance * np.abs(expected).mean()
+    assert np.abs(found - expected).max() <= 4 * tolerance * np.abs(expected).max()
 
 
 def ops_of(model, x):
