@@ -39,12 +39,12 @@ def large_mlp() -> Any:
     return fastnn.Sequential([layers.Input((1024,)), *hidden, layers.Dense(1000)])
 
 
-def cnn() -> Any:
+def cnn(kernel: int = 3) -> Any:
     return fastnn.Sequential(
         [
             layers.Input((28, 28, 1)),
-            layers.Conv2D(32, 3, activation="relu"),
-            layers.Conv2D(64, 3, activation="relu"),
+            layers.Conv2D(32, kernel, activation="relu"),
+            layers.Conv2D(64, kernel, activation="relu"),
             layers.MaxPooling2D(),
             layers.Flatten(),
             layers.Dense(128, "relu"),
@@ -53,7 +53,11 @@ def cnn() -> Any:
     )
 
 
-NETWORKS: dict[str, tuple[Callable[[], Any], int]] = {"large MLP": (large_mlp, 256), "CNN": (cnn, 128)}
+NETWORKS: dict[str, tuple[Callable[[], Any], int]] = {
+    "large MLP": (large_mlp, 256),
+    "CNN": (cnn, 128),
+    "CNN 5x5": (lambda: cnn(5), 128),
+}
 
 
 def make(build: Callable[[], Any], policy: str, weights: Any = None) -> Any:

@@ -2,8 +2,8 @@
 #include "ops/matmul.h"
 
 #include "core/memory.h"
-#include "cpu/broadcast.h"
 #include "cpu/gemm.h"
+#include "cpu/matmul_stacks.h"
 
 namespace fastnn::cpu {
 
@@ -53,19 +53,6 @@ void multiply(const Config& c, const T* a, const T* b, T* out, int64_t begin, in
   g.b = b;
   g.c = out + begin * c.n;
   gemm(g, scratch);
-}
-
-// Calls body(number, offset of a, offset of b) for every pair of matrices; offsets count matrices.
-template <class Body>
-void for_stacks(const Config& c, Body body) {
-  const auto& l = c.leading;
-  const int64_t count = l.rank > 0 ? l.dims[l.rank - 1] : 1;
-  int64_t number = 0;
-  for_rows(l, 1, 1, [&](int64_t a, int64_t b) {
-    for (int64_t i = 0; i < count; ++i) {
-      body(number++, l.rank > 0 ? a + i * l.a[l.rank - 1] : a, l.rank > 0 ? b + i * l.b[l.rank - 1] : b);
-    }
-  });
 }
 
 template <class T>

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "ops/broadcast.h"
+#include "ops/compute_dtype.h"
 
 namespace fastnn::ops {
 
@@ -58,6 +59,7 @@ inline const Op matmul{
                         " and ", b.str(), config.transpose_b ? " (transposed)" : "", ": ", config.k,
                         " columns against ", rows, " rows");
           }
+          check_compute_dtype(c);
           Shape dims = broadcast_shape(c.node, leading_type(a), leading_type(b));
           dims.push_back(config.m);
           dims.push_back(config.n);
@@ -73,7 +75,8 @@ inline const Op matmul{
           const bool ta = g.attributes.flag("transpose_a", false);
           const bool tb = g.attributes.flag("transpose_b", false);
           const auto product = [&](TensorId x, bool tx, TensorId y, bool ty) {
-            return g.add("matmul", {x, y}, {{"transpose_a", tx}, {"transpose_b", ty}});
+            return g.add("matmul", {x, y},
+                         with_compute_dtype(g.attributes, {{"transpose_a", tx}, {"transpose_b", ty}}));
           };
           std::vector<TensorId> result(2, kNoTensor);
           if (g.wanted[0])

@@ -221,7 +221,7 @@ def graph_tensor(graph: _core.Graph, number: int, name: str) -> Tensor:
     return Tensor(shape, graph.dtype(number), name, graph, number)
 
 
-_PRODUCTS = frozenset({"conv2d", "conv2d_grad_input", "dense"})  # ops that can compute in bfloat16
+_PRODUCTS = frozenset({"conv2d", "conv2d_grad_input", "dense", "matmul"})  # ops that can compute in bfloat16
 
 
 def _has_doubles(operands: Iterable[Tensor | Weight | None]) -> bool:

@@ -192,3 +192,30 @@ def test_kernels_of_convolutions_that_are_no_parameters():
     results = _core.Function(graph, [t for made in found for t in made], "rows").run([x, dy, dy])
     for a, b in zip(results[:3], results[3:], strict=True):
         assert a.tobytes() == b.tobytes()
+
+
+# ---- Products of two activations --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("transposed", [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize(("m", "k", "n"), [(1, 1, 1), (5, 7, 3), (17, 40, 33), (3, 1, 70)])
+def test_matmul(m, k, n, transposed):
+    shapes = [(k, m) if transposed[0] else (m, k), (n, k) if transposed[1] else (k, n)]
+    a, b = random(5, 2, *shapes[0]), random(5, 1, *shapes[1])
+    dy = random(5, 2, m, n, seed=1)
+    attributes = {"transpose_a": transposed[0], "transpose_b": transposed[1]}
+
+    def run(attributes, *arrays):
+        graph = _core.Graph()
+        operands = [graph.input(name, list(x.shape[1:]), "float32") for name, x in (("a", a), ("b", b))]
+        y = graph.add("matmul", operands, attributes, "layer")[0]
+        seed = graph.input("dy", list(graph.shape(y)), "float32")
+        function = _core.Function(graph, [y, *graph.gradients(y, operands, seed)], "rows")
+        return [function.run(list(arrays), threads=threads) for threads in (1, 2)]
+
+    found = run({**attributes, **BFLOAT16}, a, b, dy)
+    for got, other, exact in zip(*found, run(attributes, *map(rounded, (a, b, dy)))[0], strict=True):
+        assert got.tobytes() == other.tobytes()
+        near(got, exact)
+    left, right = (x.swapaxes(-1, -2) if t else x for x, t in zip((a, b), transposed, strict=True))
+    np.testing.assert_array_equal(found[0][0][1, 1], product(left[1, 1], right[1, 0]))
