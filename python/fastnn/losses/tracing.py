@@ -83,22 +83,33 @@ def traced(
     TypeError
         If the function returns no such tensor.
     """
+    return traced_all(graph, label, lambda a, b: [function(a, b)], y_true, y_pred)[0]
+
+
+def traced_all(
+    graph: _core.Graph, label: str, function: Callable[[Any, Any], Any], y_true: int, y_pred: int
+) -> list[int]:
+    """Add the nodes of a function of two symbolic tensors that returns a list of them; see `traced`."""
     # Imported here: layers are not needed for other losses.
     from fastnn.layers.context import BuildContext
     from fastnn.ops._align import over_samples
     from fastnn.tensor import Tensor, graph_tensor
 
+    found = []
     with BuildContext(graph) as context:
         context.enter(label)
         predicted = graph_tensor(graph, y_pred, "y_pred")
-        result: Any = function(graph_tensor(graph, y_true, "y_true"), predicted)
-        if isinstance(result, Tensor) and result.graph is graph and result.shape == ():
-            result = over_samples(result, predicted)
-    if not isinstance(result, Tensor) or result.graph is not graph or not graph.batched(result.id):
-        raise TypeError(
-            f"{label}: the function must return a symbolic tensor with a loss for each sample, got {result!r}"
-        )
-    return result.id
+        results = function(graph_tensor(graph, y_true, "y_true"), predicted)
+        for result in results if isinstance(results, (list, tuple)) else [results]:
+            if isinstance(result, Tensor) and result.graph is graph and result.shape == ():
+                result = over_samples(result, predicted)
+            if not isinstance(result, Tensor) or result.graph is not graph or not graph.batched(result.id):
+                raise TypeError(
+                    f"{label}: the function must return a symbolic tensor with a loss for each sample, got "
+                    f"{result!r}"
+                )
+            found.append(result.id)
+    return found
 
 
 def of_graph(method: Callable[..., Any]) -> Callable[..., Any]:

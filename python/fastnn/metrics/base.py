@@ -14,7 +14,7 @@ from fastnn.config import check_floating
 from fastnn.losses.base import changed_arguments, config_of
 from fastnn.losses.labels import match_labels, match_weight
 from fastnn.losses.running import Evaluator, predictions, same_length
-from fastnn.losses.tracing import of_graph
+from fastnn.losses.tracing import of_graph, traced_all
 
 Array = npt.NDArray[Any]
 
@@ -45,6 +45,20 @@ class Metric:
     >>> metric.update_state(np.zeros((2, 1)), np.array([[1.0], [2.0]]))
     >>> metric.result()
     1.5
+
+    Most are easier written with `fastnn.ops`, by `totals` in the place of `build`:
+
+    >>> from fastnn import ops
+    >>> class Dice(fastnn.metrics.Metric):
+    ...     def totals(self, y_true, y_pred):
+    ...         return [ops.sum(y_true * y_pred, axis=-1), ops.sum(y_true + y_pred, axis=-1)]
+    ...     def compute(self, accumulators):
+    ...         overlap, both, samples = accumulators
+    ...         return float(2 * overlap / both)
+    >>> metric = Dice()
+    >>> metric.update_state([[1.0, 0.0], [1.0, 1.0]], np.array([[1.0, 0.0], [1.0, 0.0]]))
+    >>> metric.result()
+    0.8
     """
 
     direction: str | None = None  # "up" if more is better, "down" if less is
@@ -82,8 +96,26 @@ class Metric:
         list of int
             float64 tensors without a batch dimension; those of several batches are added up.
         """
+        found = traced_all(graph, self.label, self.totals, y_true, y_pred)
+        sums = [graph.add("weighted_sum", [values, sample_weight, None]) for values in found]
+        return [*(total for total, *_ in sums), sums[-1][1]]
+
+    def totals(self, y_true: Any, y_pred: Any) -> Any:
+        """Return what is summed over samples, computed with `fastnn.ops`, where `build` is not defined.
+
+        Parameters
+        ----------
+        y_true, y_pred : Tensor
+
+        Returns
+        -------
+        Tensor or list of them
+            A number for each sample, or each of its positions. `compute` gets the sums, weighted where there
+            are weights, and after them the sum of the weights, or the number of what was summed.
+        """
         raise NotImplementedError(
-            f"{type(self).__name__} must define build(graph, y_true, y_pred, sample_weight)"
+            f"{type(self).__name__} must define totals(y_true, y_pred), or build(graph, y_true, y_pred, "
+            "sample_weight)"
         )
 
     def compute(self, accumulators: Sequence[Array]) -> Any:
