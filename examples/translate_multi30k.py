@@ -21,6 +21,17 @@ greedy choice and by beams of 4 with penalties 0.6 and 1.0. Two cores that many 
       Diese vier Personen stehen im Freien mit zwei Hunden im Freien.
       (Diese vier Personen stehen mit 3 Hunden im Freien.)
 
+    python examples/translate_multi30k.py --model seq2seq --epochs 7
+
+(two LSTM layers of 256 units on each side, 7.1 million parameters) leads to 24.7 BLEU; on the validation
+pairs to 22.2 greedily, 24.9 and 24.9. It took 797 s, 73 to 201 s an epoch, on the same shared cores; alone
+they make a step in 0.10 s. The validation loss was still falling (3.28, 3.22, 3.20); the 20 epochs that are
+the default have not been run. The same sentences:
+
+    Ein Mann mit einem orangefarbenen Hut schaut auf etwas.
+    Ein Mann wirft einen Stock in einem Gewässer, während zwei Hunde zusehen.
+    Die Gruppe von Menschen steht draußen und mit vielen Hundn.
+
 Run: python examples/translate_multi30k.py [--model transformer|seq2seq] [--data FOLDER] [--epochs N]
 [--vocabulary TOKENS] [--quick]
 It needs sentencepiece and sacrebleu: pip install "fastnn[examples]".
