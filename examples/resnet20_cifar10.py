@@ -1,11 +1,11 @@
 """ResNet-20 on CIFAR-10 with augmented images.
 
 Stochastic gradient descent with momentum, at a rate that rises for an epoch and then falls along half a
-cosine, with flips and shifts by up to four pixels. 26 epochs lead to 84.9 % on the test images (one run; 91.0 %
-on the augmented training images). The images were copies in JPEG of some 300 bytes each, which lack detail
-that the published pixels have. An epoch took 46 to 52 s while two cores had little else to do, and all of them
-2003 s beside other programs. No settings were chosen among; --validate holds the last 5,000 training images
-out for those who want to.
+cosine, with flips and shifts by up to four pixels. 26 epochs lead to 84.9 % on the test images (one run;
+91.0 % on the augmented training images). The images were copies in JPEG of some 300 bytes each, which lack
+detail that the published pixels have. An epoch took 46 to 52 s while two cores had little else to do, and all
+of them 2003 s beside other programs. No settings were chosen among; --validate holds the last 5,000 training
+images out for those who want to.
 
 Run: python examples/resnet20_cifar10.py [--data FOLDER] [--epochs N] [--quick] [--validate]
 """
