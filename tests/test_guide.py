@@ -35,3 +35,11 @@ def test_the_page_about_ops_runs():
     np.testing.assert_allclose(curvature, -2 * np.tanh(x) / np.cosh(x) ** 2, rtol=1e-4, atol=1e-6)
     model = names["model"]
     model.fit(np.ones((8, 4)), np.ones((8, 1)), verbose=0)
+
+
+def test_the_second_listing_of_the_readme_runs(capsys):
+    text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    names = {}
+    exec(compile(blocks[1], "README.md", "exec"), names)
+    assert names["model"].predict({k: v[:3] for k, v in names["data"].items()}, verbose=0).shape == (3, 1)
