@@ -90,12 +90,20 @@ class Stopwatch {
 }  // namespace
 
 void Workspace::bind_parameters() {
+  versions_ = 0;
   for (size_t t = 0; t < plan_->tensors().size(); ++t) {
     const PlanTensor& tensor = plan_->tensors()[t];
     if (tensor.space != Space::store || tensor.alias_of >= 0) continue;  // aliases have their root's address
     const Tensor& source = plan_->graph().at(tensor.source);
     store_address_[t] = source.store->data(source.entry);
+    versions_ += source.store->version();
   }
+}
+
+int32_t Workspace::first_slot() {
+  const bool known = packed_versions_ == versions_ && plan_->only_packs();
+  packed_versions_ = versions_;
+  return known ? plan_->prologue() : 0;
 }
 
 void Workspace::bind_sources(const BatchSource* sources) {

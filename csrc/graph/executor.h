@@ -57,6 +57,9 @@ class FASTNN_API Workspace {
   void bind_parameters();
   /// Makes sure that there is scratch for what the sources ask for. Call before a run, or a series of runs.
   void bind_sources(const BatchSource* sources);
+  /// First slot of the next run: past the prologue where that only packs parameters, and the last run of this
+  /// workspace did so with the same values. Call after bind_parameters.
+  int32_t first_slot();
   /// Value of an unbatched plan tensor after a run.
   const std::byte* value(int32_t plan_tensor) const;
   Status& status() { return status_; }
@@ -114,6 +117,8 @@ class FASTNN_API Workspace {
   std::vector<size_t> first_view_;         // of each step
   std::vector<std::byte*> store_address_;  // of each plan tensor in `store` space
   Status status_;
+  uint64_t versions_ = 0;         // sum of the stores' versions, which grow at every change
+  uint64_t packed_versions_ = 0;  // the same when the prologue was run last; 0: never
   bool timing_ = false;
 };
 

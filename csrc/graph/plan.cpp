@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <string_view>
 
 #include "graph/planner.h"
 
@@ -22,6 +23,16 @@ double Plan::flops(int64_t samples) const {
                         : step.flops * static_cast<double>(samples) / static_cast<double>(request_.capacity);
   }
   return total;
+}
+
+bool Plan::only_packs() const {
+  for (size_t s = 0; s < static_cast<size_t>(prologue_); ++s) {
+    if (!slots_[s].tile_steps.empty()) return false;
+    for (int32_t w : slots_[s].whole_steps) {
+      if (std::string_view(steps_[static_cast<size_t>(w)].op) != "pack") return false;
+    }
+  }
+  return true;
 }
 
 int64_t Plan::parts() const {

@@ -105,6 +105,7 @@ class FASTNN_API Plan {
   int64_t shared_bytes() const { return shared_bytes_; }
   int32_t externals() const { return external_count_; }
   int32_t prologue() const { return prologue_; }  ///< slots that depend on parameters alone
+  bool only_packs() const;                        ///< does the prologue do nothing but pack parameters?
   /// Which of a run's external pointers is the value of an unbatched input; -1: none is used.
   int32_t external_of_input(size_t index) const { return input_externals_[index]; }
   int32_t fetched(size_t index) const { return fetched_[index]; }  ///< plan tensor of request().fetch[index]

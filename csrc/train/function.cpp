@@ -49,6 +49,8 @@ void Function::run(const std::vector<BatchSource>& sources, int64_t samples, int
   std::unique_ptr<Workspace> workspace = use.pool->lease(threads);
   workspace->bind_parameters();
   workspace->bind_sources(sources.data());
+  const int32_t first_slot = workspace->first_slot();
+  const int32_t later_slot = use.plan->only_packs() ? use.plan->prologue() : 0;
   std::vector<std::byte*> externals(static_cast<size_t>(use.plan->externals()), nullptr);
   parallel(threads, [&](Team& team, int thread) {
     RunArguments args;
@@ -59,6 +61,7 @@ void Function::run(const std::vector<BatchSource>& sources, int64_t samples, int
     args.step = step;
     for (int64_t first = 0; first < samples; first += capacity) {
       args.first_row = first;
+      args.first_slot = first == 0 ? first_slot : later_slot;
       args.samples = std::min(capacity, samples - first);
       size_t next = 1;
       for (size_t i = 0; i < fetch_.size(); ++i) {

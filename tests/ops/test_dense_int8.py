@@ -98,6 +98,8 @@ def test_other_weights_count_at_once():
     scale, bias = np.ones(6, "float32"), np.zeros(6, "float32")
     function, store = build(kernel.view("uint8"), scale, bias, {})
     first = function.run([x])[0]
+    np.testing.assert_array_equal(function.run([x])[0], first)  # the kernel stays packed
+    np.testing.assert_array_equal(function.run([x], batch_size=3)[0], first)
     store.set("kernel", (-kernel).view("uint8"))
     np.testing.assert_array_equal(function.run([x])[0], -first)
 
