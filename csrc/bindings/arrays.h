@@ -23,7 +23,34 @@ inline std::optional<DType> dtype_of(const pybind11::dtype& type) {
   return std::nullopt;
 }
 
-inline pybind11::dtype numpy_dtype(DType type) { return pybind11::dtype(dtype_name(type)); }
+inline pybind11::dtype numpy_dtype(DType type) {
+  switch (type) {
+    case DType::f32:
+      return pybind11::dtype::of<float>();
+    case DType::f64:
+      return pybind11::dtype::of<double>();
+    default:
+      return pybind11::dtype(dtype_name(type));
+  }
+}
+
+/// An array as the value of an unbatched input, in C order: `array` becomes a copy if it is not.
+inline BatchSource value_source(pybind11::array& array, const TensorType& expected, const std::string& name) {
+  if (dtype_of(array.dtype()) != expected.dtype)
+    throw_type("input '", name, "': expected ", dtype_name(expected.dtype), ", got ",
+               std::string(pybind11::str(array.dtype())));
+  const Shape shape(array.shape(), array.shape() + array.ndim());
+  if (shape != expected.dims)
+    throw_value("input '", name, "': expected shape ", expected.str(), ", got ", shape_text(shape));
+  const auto misaligned =
+      reinterpret_cast<uintptr_t>(array.data()) % static_cast<uintptr_t>(dtype_size(expected.dtype));
+  if ((array.flags() & pybind11::array::c_style) == 0 || misaligned != 0)
+    array = pybind11::array(array.attr("copy")("C"));
+  BatchSource source;
+  source.data = static_cast<const std::byte*>(array.data());
+  source.dtype = expected.dtype;
+  return source;
+}
 
 /// Rows of an array whose inner dimensions are contiguous; throws if they are not, or the dtype is unknown.
 inline BatchSource batch_source(const pybind11::array& array, const TensorType& expected,

@@ -1,6 +1,9 @@
 // Function: a graph with fetched tensors, run on arrays. Plans are cached by capacity, workspaces are leased.
 #include "train/function.h"
 
+#include <limits>
+#include <optional>
+
 #include "bindings/arrays.h"
 
 namespace py = pybind11;
@@ -9,25 +12,31 @@ namespace fastnn::bindings {
 
 namespace {
 
-py::list run_function(Function& function, const std::vector<py::array>& inputs, int64_t batch_size,
-                      uint64_t seed, uint64_t step, int threads) {
+py::list run_function(Function& function, std::vector<py::array> inputs, int64_t batch_size, uint64_t seed,
+                      uint64_t step, int threads) {
   const Graph& graph = function.graph();
   if (inputs.size() != graph.inputs().size()) {
     throw_value("expected ", graph.inputs().size(), " input arrays, got ", inputs.size());
   }
   std::vector<BatchSource> sources;
-  int64_t samples = 1;  // without inputs: a function of parameters
-  if (!inputs.empty()) samples = inputs[0].ndim() > 0 ? inputs[0].shape(0) : 0;
+  int64_t samples = 1;  // without batched inputs: a function of parameters and values
+  const Tensor* first = nullptr;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Tensor& tensor = graph.at(graph.inputs()[i]);
+    if (!tensor.type.batched) {
+      sources.push_back(value_source(inputs[i], tensor.type, tensor.name));
+      continue;
+    }
     sources.push_back(batch_source(inputs[i], tensor.type, tensor.name));
-    if (inputs[i].shape(0) != samples) {
-      throw_value("input '", tensor.name, "' has ", inputs[i].shape(0), " rows, but '",
-                  graph.at(graph.inputs()[0]).name, "' has ", samples);
+    const int64_t rows = inputs[i].shape(0);
+    if (first == nullptr) {
+      first = &tensor;
+      samples = rows;
+    } else if (rows != samples) {
+      throw_value("input '", tensor.name, "' has ", rows, " rows, but '", first->name, "' has ", samples);
     }
   }
-  if (samples == 0)
-    throw_value("input '", graph.at(graph.inputs()[0]).name, "' is empty: expected at least one row");
+  if (samples == 0) throw_value("input '", first->name, "' is empty: expected at least one row");
   py::list out;
   std::vector<std::byte*> batched;
   std::vector<double*> totals;
@@ -58,10 +67,13 @@ Layout layout_from(const std::string& name) {
 void bind_function(py::module_& module) {
   py::class_<Function, std::shared_ptr<Function>>(module, "Function",
                                                   "A graph with the tensors to fetch from it.")
-      .def(py::init([](std::shared_ptr<Graph> graph, std::vector<TensorId> fetch, const std::string& layout) {
-             return std::make_shared<Function>(std::move(graph), std::move(fetch), layout_from(layout));
+      .def(py::init([](std::shared_ptr<Graph> graph, std::vector<TensorId> fetch, const std::string& layout,
+                       std::optional<int64_t> kept_bytes) {
+             return std::make_shared<Function>(std::move(graph), std::move(fetch), layout_from(layout),
+                                               kept_bytes.value_or(std::numeric_limits<int64_t>::max()));
            }),
-           py::arg("graph"), py::arg("fetch"), py::arg("layout") = "auto")
+           py::arg("graph"), py::arg("fetch"), py::arg("layout") = "auto", py::arg("kept_bytes") = py::none(),
+           "kept_bytes: the largest working memory that is kept from run to run; None for any.")
       .def("run", &run_function, py::arg("inputs"), py::arg("batch_size") = 0, py::arg("seed") = 0,
            py::arg("step") = 0, py::arg("threads") = 0,
            "Runs on arrays with one row a sample; batch_size 0 takes all rows at once, threads 0 as many "

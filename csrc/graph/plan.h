@@ -68,6 +68,7 @@ struct Step {
   int64_t accumulator_bytes = 0;              ///< of one shard
   double flops = 0;                           ///< of one sample (tile steps) or of the step
   const char* op = "";
+  bool chain = false;  ///< several ops (graph/chain.h); `node` is the last of them
 };
 
 struct Slot {
@@ -83,6 +84,7 @@ enum class Layout : uint8_t { automatic, rows, lanes };
 struct PlanRequest {
   int64_t capacity = 1;         ///< largest number of samples in a run
   std::vector<TensorId> fetch;  ///< batched: rows written to the caller's memory; unbatched: Workspace::value
+  bool fetch_out = false;       ///< unbatched ones are written to the caller's memory, too
   std::vector<TensorId> flat;  ///< unbatched tensors to be laid one after the other in external 0 (gradients)
   std::vector<int64_t> flat_offsets;  ///< bytes, one for each of `flat`
   Layout layout = Layout::automatic;
@@ -109,6 +111,8 @@ class FASTNN_API Plan {
   /// Which of a run's external pointers is the value of an unbatched input; -1: none is used.
   int32_t external_of_input(size_t index) const { return input_externals_[index]; }
   int32_t fetched(size_t index) const { return fetched_[index]; }  ///< plan tensor of request().fetch[index]
+  /// Which of a run's external pointers a fetched tensor is written to; -1: it is a Workspace::value.
+  int32_t external_of_fetched(size_t index) const { return fetched_externals_[index]; }
   double flops(int64_t samples) const;
   int64_t parts() const;  ///< most tiles or units of work that any step has: more threads would have none
   /// Table of steps for people: slot, kind, op, layout, operands' places.
@@ -122,6 +126,7 @@ class FASTNN_API Plan {
   std::vector<Step> steps_;
   std::vector<Slot> slots_;
   std::vector<int32_t> fetched_;
+  std::vector<int32_t> fetched_externals_;
   std::vector<int32_t> input_externals_;
   int32_t prologue_ = 0;
   int64_t tile_ = 1;

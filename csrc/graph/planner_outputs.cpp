@@ -51,24 +51,35 @@ void Planner::emit_outputs() {
   }
   for (TensorId tensor : plan_.request_.fetch) {
     const bool batched = graph_.type(tensor).batched;
+    int32_t id = -1;
     if (!batched) {
-      plan_.fetched_.push_back(operand(tensor, 1));
-      continue;
-    }
-    int32_t id = made_.count({tensor, 1}) != 0 ? made_[{tensor, 1}] : -1;
-    if (id < 0 || !direct(id)) {
-      int32_t from = id;
-      for (const auto& [key, made] : made_) {
-        if (from < 0 && key.first == tensor) from = made;
+      id = operand(tensor, 1);
+      if (!plan_.request_.fetch_out) {
+        plan_.fetched_.push_back(id);
+        plan_.fetched_externals_.push_back(-1);
+        continue;
       }
-      if (from < 0) from = operand(tensor, made_lanes(tensor));
-      id = copy_to(from, true);
+      // What is the same memory under another shape can be written there as well.
+      const int32_t root = plan_.tensors_[static_cast<size_t>(id)].alias_of;
+      if (root >= 0) id = root;
+      if (!direct(id)) id = copy_to(id, false);
+    } else {
+      id = made_.count({tensor, 1}) != 0 ? made_[{tensor, 1}] : -1;
+      if (id < 0 || !direct(id)) {
+        int32_t from = id;
+        for (const auto& [key, made] : made_) {
+          if (from < 0 && key.first == tensor) from = made;
+        }
+        if (from < 0) from = operand(tensor, made_lanes(tensor));
+        id = copy_to(from, true);
+      }
     }
     PlanTensor& placed = plan_.tensors_[static_cast<size_t>(id)];
     placed.space = Space::external;
     placed.external = plan_.external_count_++;
     placed.offset = 0;
     plan_.fetched_.push_back(id);
+    plan_.fetched_externals_.push_back(placed.external);
   }
 }
 

@@ -1,7 +1,6 @@
 #include "train/function.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/error.h"
 
@@ -9,10 +8,11 @@ namespace fastnn {
 
 namespace {
 constexpr size_t kKeptPlans = 8;
-}
+}  // namespace
 
-Function::Function(std::shared_ptr<const Graph> graph, std::vector<TensorId> fetch, Layout layout)
-    : graph_(std::move(graph)), fetch_(std::move(fetch)), layout_(layout) {
+Function::Function(std::shared_ptr<const Graph> graph, std::vector<TensorId> fetch, Layout layout,
+                   int64_t kept_bytes)
+    : graph_(std::move(graph)), fetch_(std::move(fetch)), layout_(layout), kept_bytes_(kept_bytes) {
   for (TensorId id : fetch_) graph_->at(id);
 }
 
@@ -26,6 +26,7 @@ Function::Cached Function::cached(int64_t capacity) {
   PlanRequest request;
   request.capacity = capacity;
   request.fetch = fetch_;
+  request.fetch_out = true;
   request.layout = layout_;
   Cached made;
   made.capacity = capacity;
@@ -52,7 +53,11 @@ void Function::run(const std::vector<BatchSource>& sources, int64_t samples, int
   const int32_t first_slot = workspace->first_slot();
   const int32_t later_slot = use.plan->only_packs() ? use.plan->prologue() : 0;
   std::vector<std::byte*> externals(static_cast<size_t>(use.plan->externals()), nullptr);
-  parallel(threads, [&](Team& team, int thread) {
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const int32_t external = use.plan->external_of_input(i);
+    if (external >= 0) externals[static_cast<size_t>(external)] = const_cast<std::byte*>(sources[i].data);
+  }
+  const auto run = [&](Team& team, int thread) {
     RunArguments args;
     std::vector<std::byte*> places(externals);
     args.sources = sources.data();
@@ -63,22 +68,22 @@ void Function::run(const std::vector<BatchSource>& sources, int64_t samples, int
       args.first_row = first;
       args.first_slot = first == 0 ? first_slot : later_slot;
       args.samples = std::min(capacity, samples - first);
-      size_t next = 1;
       for (size_t i = 0; i < fetch_.size(); ++i) {
         const TensorType& type = graph_->type(fetch_[i]);
-        if (type.batched) places[next++] = outputs[i] + first * type.size() * dtype_size(type.dtype);
+        const int64_t row = type.batched ? type.size() * dtype_size(type.dtype) : 0;
+        places[static_cast<size_t>(use.plan->external_of_fetched(i))] = outputs[i] + first * row;
       }
       execute(*workspace, args, team, thread);
     }
-  });
-  for (size_t i = 0; i < fetch_.size(); ++i) {
-    const TensorType& type = graph_->type(fetch_[i]);
-    if (type.batched) continue;
-    std::memcpy(outputs[i], workspace->value(use.plan->fetched(i)),
-                static_cast<size_t>(type.size() * dtype_size(type.dtype)));
+  };
+  if (threads == 1) {
+    Team alone(1);
+    run(alone, 0);
+  } else {
+    parallel(threads, run);
   }
   workspace->check_status();
-  use.pool->give_back(std::move(workspace));
+  if (workspace->bytes() <= kept_bytes_) use.pool->give_back(std::move(workspace));
 }
 
 }  // namespace fastnn

@@ -2,6 +2,7 @@
 // once.
 #pragma once
 
+#include <limits>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -13,8 +14,9 @@ namespace fastnn {
 
 class FASTNN_API Function {
  public:
-  Function(std::shared_ptr<const Graph> graph, std::vector<TensorId> fetch,
-           Layout layout = Layout::automatic);
+  /// kept_bytes: the largest workspace that is kept from run to run.
+  Function(std::shared_ptr<const Graph> graph, std::vector<TensorId> fetch, Layout layout = Layout::automatic,
+           int64_t kept_bytes = std::numeric_limits<int64_t>::max());
 
   const Graph& graph() const { return *graph_; }
   const std::vector<TensorId>& fetch() const { return fetch_; }
@@ -23,7 +25,8 @@ class FASTNN_API Function {
   /// that comes along, so callers do well to use few; it may be larger than `samples`.
   ///
   /// outputs: one address for each fetched tensor. Batched ones get a row a sample. Unbatched ones get the
-  /// last batch's value. threads: 0 for as many as the work is worth.
+  /// last batch's value. threads: 0 for as many as the work is worth. Unbatched inputs are read where they
+  /// are: they must lie there as the graph has them.
   void run(const std::vector<BatchSource>& sources, int64_t samples, int64_t batch_size,
            const std::vector<std::byte*>& outputs, uint64_t seed, uint64_t step, int threads = 0);
 
@@ -41,6 +44,7 @@ class FASTNN_API Function {
   std::shared_ptr<const Graph> graph_;
   std::vector<TensorId> fetch_;
   Layout layout_;
+  int64_t kept_bytes_;
   std::mutex mutex_;
   std::list<Cached> plans_;  // most recently used first
 };

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fastnn import _core
+from fastnn.ops._eager import on_arrays
 from fastnn.tensor import Tensor, apply, graph_tensor
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -29,6 +30,9 @@ def op(function: Function) -> Function:
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        found = on_arrays(function, args, kwargs)
+        if found is not NotImplemented:
+            return found
         tensors = [leaf for leaf in _leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         if not tensors:
             if _uses_weights(args, kwargs):
