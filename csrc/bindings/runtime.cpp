@@ -9,6 +9,7 @@
 #include "core/version.h"
 #include "graph/backend.h"
 #include "graph/executor.h"
+#include "graph/planner.h"
 #include "ops/op.h"
 
 namespace py = pybind11;
@@ -30,6 +31,10 @@ void bind_runtime(py::module_& module) {
   module.def(
       "lanes", [](const std::string& dtype) { return kernel_table().lanes(dtype_from_name(dtype)); },
       py::arg("dtype"), "Samples in one vector of the batch-lane layout.");
+  module.def(
+      "set_chains", &set_chains, py::arg("on"), py::arg("least") = kLeastChain,
+      "Whether plans made from now on run elementwise ops as chains, and of how many bytes of a tile; for "
+      "tests and measurements.");
   module.attr("__version__") = FASTNN_VERSION;
   module.def(
       "fma_peak",

@@ -8,6 +8,7 @@
 
 #include "core/augment.h"
 #include "graph/backend.h"
+#include "graph/chain.h"
 #include "graph/planner.h"
 
 namespace fastnn {
@@ -225,6 +226,21 @@ int64_t first_nonfinite(const std::byte* data, DType type, int64_t count) {
 
 }  // namespace
 
+// Runs a chain and looks at what each of its ops makes.
+void Workspace::search_chain(const Step& step, const KernelCall& call, int64_t first) {
+  const auto& chain = call.configuration<Chain>();
+  watch_chain(call, step.kind == StepKind::whole, [&](int32_t node, const View& block, int64_t position) {
+    if (!is_floating(block.dtype)) return;
+    const auto* data = block.as<std::byte>();
+    const int64_t found = first_nonfinite(data, block.dtype, block.size * chain.lanes);
+    if (found < 0) return;
+    const double value = block.dtype == DType::f64 ? block.as<double>()[found] : block.as<float>()[found];
+    const int64_t group = (position + found / chain.lanes) / chain.size;
+    const int64_t sample = block.batched ? first + group * chain.lanes + found % chain.lanes : 0;
+    status_.report(Status::non_finite, static_cast<uint32_t>(node), sample, value, 0);
+  });
+}
+
 void Workspace::look_for_nonfinite(const Step& step, const RunArguments& args, ThreadState& mine,
                                    int64_t first, int64_t count) {
   for (int32_t id : step.out) {
@@ -345,6 +361,7 @@ void Workspace::run_tile_step(const Step& step, size_t index, const RunArguments
     }
     ready.call.first = args.sample_base + first;
     ready.call.count = count;
+    if (args.find_nonfinite && step.chain) return search_chain(step, ready.call, first);
     step.kernel(ready.call);
   }
   if (args.find_nonfinite) look_for_nonfinite(step, args, mine, first, count);
@@ -426,6 +443,7 @@ void Workspace::run_whole_step(const Step& step, size_t index, const RunArgument
   call.count = args.samples;
   call.unit_begin = begin;
   call.unit_end = end;
+  if (args.find_nonfinite && step.chain) return search_chain(step, call, 0);
   step.kernel(call);
   if (args.find_nonfinite) look_for_nonfinite(step, args, mine, 0, args.samples);
 }

@@ -105,6 +105,7 @@ class FASTNN_API Workspace {
                       int threads, int thread);
   void look_for_nonfinite(const Step& step, const RunArguments& args, ThreadState& mine, int64_t first,
                           int64_t count);
+  void search_chain(const Step& step, const KernelCall& call, int64_t first);
   void combine(const Step& step, const RunArguments& args, int64_t begin, int64_t end);
   std::byte* address(const PlanTensor& asked, const RunArguments& args, ThreadState& mine,
                      int64_t first) const;

@@ -100,6 +100,10 @@ void Planner::run() {
   emit_outputs();
   assign_spaces();
   choose_tile();
+  if (fuse_chains()) {
+    assign_spaces();
+    plan_.tile_bytes_ = layout_tile(plan_.tile_);
+  }
   assign_shared();
 }
 
@@ -196,7 +200,8 @@ int32_t Planner::earliest_slot(const Step& step, bool tile_step) const {
   int32_t slot = tile_step ? first_tile_slot_ : 0;
   for (int32_t id : step.in) {
     if (id < 0) continue;
-    const PlanTensor& tensor = plan_.tensors_[static_cast<size_t>(id)];
+    const int32_t alias = plan_.tensors_[static_cast<size_t>(id)].alias_of;
+    const PlanTensor& tensor = plan_.tensors_[static_cast<size_t>(alias >= 0 ? alias : id)];
     if (tensor.slot < 0) continue;
     slot = std::max(slot, tensor.slot + (tile_step && tensor.by_tile ? 0 : 1));
   }

@@ -48,6 +48,9 @@ class Planner {
   void emit_outputs();
   int32_t made_lanes(TensorId tensor) const;
 
+  // fuse_chains.cpp
+  bool fuse_chains();
+
   // planner_memory.cpp
   void assign_spaces();
   int64_t layout_tile(int64_t tile);
@@ -75,6 +78,11 @@ Configuration pooling_configuration(const Graph& graph, const Node& conv, const 
 
 /// Floating-point operations of a node: of one sample, or of the whole node if nothing in it is batched.
 double node_flops(const Graph& graph, const Node& node);
+
+/// Whether plans made from now on have chains (see graph/chain.h), and of how many bytes of a tile; for tests
+/// and measurements. Less than kLeastChain rests in the first-level cache anyhow.
+constexpr int64_t kLeastChain = 32 * 1024;
+FASTNN_API void set_chains(bool on, int64_t least = kLeastChain);
 
 /// View of a plan's tensor with a null data pointer, for queries.
 View view_of(const PlanTensor& tensor);

@@ -129,6 +129,10 @@ void Planner::assign_shared() {
   int64_t scratch = 0;
   for (Step& step : plan_.steps_) {
     if (step.node < 0 || step.kind == StepKind::gather || step.kind == StepKind::combine) continue;
+    if (step.chain) {
+      scratch = std::max(scratch, step.scratch);
+      continue;
+    }
     const Kernel* kernel = step_kernel(step);
     if (kernel == nullptr) continue;
     const bool whole = step.kind == StepKind::whole || step.kind == StepKind::constant;

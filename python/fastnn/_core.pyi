@@ -30,6 +30,7 @@ __all__: list[str] = [
     "orthogonal_array",
     "random_array",
     "schedule_rates",
+    "set_chains",
     "set_num_threads",
     "shuffled_rows",
     "useful_threads",
@@ -112,8 +113,15 @@ class Function:
     A graph with the tensors to fetch from it.
     """
     def __init__(
-        self, graph: Graph, fetch: collections.abc.Sequence[typing.SupportsIndex], layout: str = "auto"
-    ) -> None: ...
+        self,
+        graph: Graph,
+        fetch: collections.abc.Sequence[typing.SupportsIndex],
+        layout: str = "auto",
+        kept_bytes: typing.SupportsIndex | None = None,
+    ) -> None:
+        """
+        kept_bytes: the largest working memory that is kept from run to run; None for any.
+        """
     def describe(self, capacity: typing.SupportsIndex) -> str: ...
     def flops(self, capacity: typing.SupportsIndex) -> float: ...
     def run(
@@ -322,6 +330,11 @@ def schedule_rates(
 ) -> numpy.typing.NDArray[numpy.float64]:
     """
     Learning rates of `count` steps from first_step on.
+    """
+
+def set_chains(on: bool, least: typing.SupportsIndex = 32768) -> None:
+    """
+    Whether plans made from now on run elementwise ops as chains, and of how many bytes of a tile; for tests and measurements.
     """
 
 def set_num_threads(count: typing.SupportsIndex) -> None:
