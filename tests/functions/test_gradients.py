@@ -249,14 +249,30 @@ def test_gradient_of_integers():
     x = np.ones((2, 3), "float32")
     fails(lambda t: ops.gradients(ops.argmax(t, axis=1), t), x, TypeError, r"y, tensor .* holds int32")
     fails(lambda t: ops.gradients(t, ops.cast(t, "int32")), x, TypeError, r"xs\[0\], tensor .* holds int32")
+    fails(lambda t: ops.gradients(t, t > 0), x, TypeError, r"xs\[0\], tensor .* holds bool")
     with pytest.raises(TypeError, match=r"xs\[0\], tensor 'argument 0', holds int32"):
         fastnn.grad(lambda a: ops.sum(ops.cast(a, "float32")))(np.array([1, 2]))
+    with pytest.raises(TypeError, match=r"holds bool"):
+        fastnn.grad(lambda a: ops.sum(ops.cast(a, "float32")))(np.array([True, False]))
+    with pytest.raises(TypeError, match=r"y, tensor .* holds int32"):
+        fastnn.grad(lambda a: ops.argmax(a))(np.array([1.0, 2.0]))
 
 
 def test_gradient_of_disconnected_tensors():
     x = np.ones((2, 3), "float32")
     fails(lambda t: ops.gradients(t * 2, t * 3), x, ValueError, r"does not depend on xs\[0\]")
     fails(lambda t: ops.gradients(ops.stop_gradient(t), [t, t]), x, ValueError, r"does not depend on xs\[0\]")
+
+    through = {
+        "integers": lambda t: ops.cast(ops.cast(t, "int32"), "float32"),
+        "comparisons": lambda t: ops.cast(t > 0, "float32"),
+        "places": lambda t: ops.cast(ops.argmax(t, axis=1), "float32"),
+    }
+    for function in through.values():
+        fails(lambda t, f=function: ops.gradients(f(t), t), x, ValueError, r"does not depend on xs\[0\]")
+        with pytest.raises(ValueError, match=r"does not depend on xs\[0\]"):
+            fastnn.grad(lambda a, f=function: ops.sum(f(a)))(x)
+    fails(lambda t: ops.gradients(t, t, unconnected="none"), x, ValueError, "must be 'raise' or 'zeros'")
 
     class Zeros(Layer):
         def call(self, inputs):
