@@ -15,14 +15,16 @@ _MOST = 256
 _MOST_BYTES = 1 << 20  # of memory for results in between that a graph keeps
 _kept: dict[Any, _Kept | None] = {}
 _lock = threading.Lock()
-_FLOATS = (np.dtype("float32"), np.dtype("float64"))
+_FLOAT32 = np.dtype("float32")
 _BOOL = np.dtype("bool")
+_DTYPES = (_FLOAT32, np.dtype("float64"), _BOOL)
+_ndarray = np.ndarray
 
 
 class _Kept:
     """A graph whose inputs are arrays, and the form of its results."""
 
-    __slots__ = ("function", "result", "single")
+    __slots__ = ("result", "run", "single")
 
     def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any, arrays: list[Any]) -> None:
         from fastnn.layers.context import BuildContext
@@ -40,13 +42,13 @@ class _Kept:
             self.result = function(*_with_tensors(args, given), **_with_tensors(kwargs, given))
         tensors = [leaf for leaf in leaves(self.result) if isinstance(leaf, Tensor)]
         self.single = isinstance(self.result, Tensor)
-        self.function = _core.Function(graph, [tensor.id for tensor in tensors], kept_bytes=_MOST_BYTES)
+        self.run = _core.Function(graph, [t.id for t in tensors], kept_bytes=_MOST_BYTES).run
 
     def __call__(self, arrays: list[Any]) -> Any:
-        found = self.function.run(arrays)
+        found = self.run(arrays)
         if self.single:
             only = found[0]
-            return only if only.ndim else only[()]
+            return only if only.shape else only[()]
         from fastnn.layers.nest import map_leaves
 
         values = iter(found)
@@ -60,14 +62,15 @@ class _Unknown(Exception):
 def on_arrays(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """Compute on arrays with a kept graph; NotImplemented if there is none for such arguments."""
     arrays: list[Any] = []
+    parts = [function]
     try:
-        key = (
-            function,
-            *[_describe(arg, arrays) for arg in args],
-            *[(name, _describe(kwargs[name], arrays)) for name in kwargs],
-        )
+        for arg in args:
+            parts.append(_describe(arg, arrays))
+        for name in kwargs:
+            parts.append((name, _describe(kwargs[name], arrays)))
     except _Unknown:
         return NotImplemented
+    key = tuple(parts)
     try:
         kept = _kept[key]
     except KeyError:
@@ -103,11 +106,11 @@ def _parts(key: Any) -> list[Any]:
 def _describe(value: Any, arrays: list[Any]) -> Any:
     """Return what a graph depends on of an argument: an array's shape and dtype, all of another's value."""
     kind = type(value)
-    if kind is np.ndarray:
-        dtype = value.dtype
-        if (dtype in _FLOATS or dtype == _BOOL) and value.ndim and value.size:
+    if kind is _ndarray:
+        shape, dtype = value.shape, value.dtype
+        if (dtype is _FLOAT32 or dtype in _DTYPES) and shape and 0 not in shape:
             arrays.append(value)
-            return value.shape, dtype
+            return shape, dtype
         raise _Unknown
     if kind is float or kind is int or kind is bool:
         return kind, value or str(value)  # 0.0 is not -0.0
