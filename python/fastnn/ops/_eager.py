@@ -62,7 +62,7 @@ class _Unknown(Exception):
 def on_arrays(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """Compute on arrays with a kept graph; NotImplemented if there is none for such arguments."""
     arrays: list[Any] = []
-    parts = [function]
+    parts: list[Any] = [function]
     try:
         for arg in args:
             parts.append(_describe(arg, arrays))
