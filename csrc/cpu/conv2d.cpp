@@ -1,10 +1,12 @@
-// conv2d and its input gradient, both as correlations (conv2d_correlate.h). The kernel's gradient is in
-// conv2d_grad_kernel.cpp.
+// conv2d and its input gradient, both as correlations (conv2d_correlate.h, conv2d_winograd.h). The kernel's
+// gradient is in conv2d_grad_kernel.cpp.
 #include "ops/conv2d.h"
 
 #include "cpu/activate_row.h"
 #include "cpu/conv2d_correlate.h"
 #include "cpu/conv2d_phase.h"
+#include "cpu/conv2d_shape.h"
+#include "cpu/conv2d_winograd.h"
 #include "cpu/kernels.h"
 #include "cpu/max_pool.h"
 
@@ -16,33 +18,74 @@ using Config = ops::Conv2dConfig;
 
 constexpr int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
-// ---- Forward --------------------------------------------------------------------------------------------
+template <class T>
+constexpr T kNoFloor = -std::numeric_limits<T>::infinity();
 
-Correlation forward_shape(const Config& c) {
-  const ops::Window2d& w = c.window;
-  return {.in_height = w.height,
-          .in_width = w.width,
-          .in_channels = c.in,
-          .out_height = w.out_height,
-          .out_width = w.out_width,
-          .groups = c.groups,
-          .run = c.group_in(),
-          .columns = c.group_out(),
-          .taps_y = w.rows,
-          .taps_x = w.columns,
-          .stride_y = w.stride_y,
-          .stride_x = w.stride_x,
-          .step_y = w.dilation_y,
-          .step_x = w.dilation_x,
-          .origin_y = -w.pad_top,
-          .origin_x = -w.pad_left,
-          .w_group = c.group_out(),
-          .w_row = w.columns * c.group_in() * c.out,
-          .w_tap = c.group_in() * c.out,
-          .w_channel = c.out,
-          .out_row = w.out_width * c.out,
-          .out_position = c.out};
+template <class T, int E>
+constexpr bool rows_f32 = std::is_same_v<T, float> && E == 1;
+
+// ---- Winograd's form ------------------------------------------------------------------------------------
+
+WinogradWeights forward_weights(const Config& c, const float* kernel) {
+  return {.from = kernel, .row = 3 * c.in * c.out, .tap = c.in * c.out, .channel = c.out, .column = 1};
 }
+
+Correlation input_shape(const Config& c) {
+  const ops::Window2d& w = c.window;
+  return input_shape(c, phase_axis(0, w.height, w.pad_top, w.rows, w.stride_y, w.dilation_y),
+                     phase_axis(0, w.width, w.pad_left, w.columns, w.stride_x, w.dilation_x), c.in);
+}
+
+bool winograd_serves_input(const Config& c) {
+  return c.window.stride_y == 1 && c.window.stride_x == 1 && winograd_serves(input_shape(c));
+}
+
+// Taps in reverse order, channels exchanged.
+WinogradWeights input_weights(const Config& c, const float* kernel) {
+  return {.from = kernel + 8 * c.in * c.out,
+          .row = -3 * c.in * c.out,
+          .tap = -c.in * c.out,
+          .channel = 1,
+          .column = c.out};
+}
+
+// Images that are convolved before they are pooled: enough to share a pass over the weights.
+int64_t pooled_images(const Config& c, int64_t images) {
+  constexpr int64_t kPositions = 256;
+  return std::min(images, (kPositions + c.window.positions() - 1) / c.window.positions());
+}
+
+int64_t winograd_scratch(const Correlation& shape, const KernelQuery& query, int64_t images) {
+  Scratch scratch(nullptr);
+  if (query.in[1].rank != 1) scratch.take<float>(winograd_weight_elements(shape));
+  return scratch.used() + winograd_correlate_scratch(shape, images);
+}
+
+// in[1] is packed by the planner, or a kernel.
+const float* winograd_weights(const KernelCall& call, const Correlation& shape, const WinogradWeights& kernel,
+                              Scratch& scratch) {
+  if (call.in[1].rank == 1) return call.in[1].as<float>();
+  float* own = scratch.take<float>(winograd_weight_elements(shape));
+  winograd_transform_weights(shape, kernel, 0, winograd_weight_units(shape), own);
+  return own;
+}
+
+// The planner's packed form of the forward pass.
+int64_t packed_forward_elements(const KernelQuery& query) {
+  const Correlation shape = forward_shape(*static_cast<const Config*>(query.config));
+  const bool serves = query.in[0].dtype == DType::f32 && winograd_serves(shape);
+  return serves ? winograd_weight_elements(shape) : 0;
+}
+int64_t packed_forward_units(const KernelQuery& query) {
+  return winograd_weight_units(forward_shape(*static_cast<const Config*>(query.config)));
+}
+void pack_forward(const KernelCall& call) {
+  const auto& c = call.configuration<Config>();
+  winograd_transform_weights(forward_shape(c), forward_weights(c, call.in[0].as<float>()), call.unit_begin,
+                             call.unit_end, call.out[0].as<float>());
+}
+
+// ---- Forward --------------------------------------------------------------------------------------------
 
 // Rows load whole vectors of weights: where a group's channels do not fill them, kernel and bias are copied
 // with zeros behind each group's channels. Returns false when no copy is needed.
@@ -77,8 +120,55 @@ bool pad_weights(const Config& c, Correlation& shape, const T*& kernel, const T*
 
 template <class T, int E>
 struct Conv2d {
-  static void run(const KernelCall& call) { compute(call.configuration<Config>(), &call, call.scratch); }
-  static int64_t scratch(const Config& c) { return compute(c, nullptr, nullptr); }
+  static void run(const KernelCall& call) {
+    const auto& c = call.configuration<Config>();
+    if constexpr (rows_f32<T, E>) {
+      if (winograd_serves(forward_shape(c))) {
+        const ops::ActivationKind kind = c.activation.kind;
+        const bool relu = kind == ActivationKind::relu;
+        const int64_t size = c.window.positions() * c.out;
+        const auto finish = [&](float* images, int64_t count) {
+          if (!relu && kind != ActivationKind::linear) activate_row(c.activation, images, count * size);
+        };
+        Scratch scratch(call.scratch);
+        const float* weights =
+            winograd_weights(call, forward_shape(c), forward_weights(c, call.in[1].as<float>()), scratch);
+        const float* bias = c.has_bias ? call.in[2].as<float>() : nullptr;
+        const float floor = relu ? 0.0F : kNoFloor<float>;
+        const float* x = call.in[0].as<float>();
+        float* y = call.out[0].as<float>();
+        if (!c.pools) {
+          winograd_correlate(forward_shape(c), x, weights, bias, floor, y, call.count,
+                             call.scratch + scratch.used());
+          return finish(y, call.count);
+        }
+        const int64_t most = pooled_images(c, call.count);
+        float* images = scratch.take<float>(most * size);
+        for (int64_t i = 0; i < call.count; i += most) {
+          const int64_t count = std::min(most, call.count - i);
+          winograd_correlate(forward_shape(c), x + i * call.in[0].size, weights, bias, floor, images, count,
+                             call.scratch + scratch.used());
+          finish(images, count);
+          for (int64_t j = 0; j < count; ++j) {
+            max_pool_image(c.pool.window, images + j * size, y + (i + j) * call.out[0].size, c.out);
+          }
+        }
+        return;
+      }
+    }
+    compute(c, &call, call.scratch);
+  }
+  static int64_t scratch(const Config& c, const KernelQuery& query) {
+    if constexpr (rows_f32<T, E>) {
+      if (winograd_serves(forward_shape(c))) {
+        const int64_t images = c.pools ? pooled_images(c, query.samples) : query.samples;
+        Scratch whole(nullptr);
+        if (c.pools) whole.take<float>(images * c.window.positions() * c.out);
+        return winograd_scratch(forward_shape(c), query, images) + whole.used();
+      }
+    }
+    return compute(c, nullptr, nullptr);
+  }
 
  private:
   static int64_t compute(const Config& c, const KernelCall* call, std::byte* memory) {
@@ -99,7 +189,7 @@ struct Conv2d {
     const int64_t ring = !c.pools ? 0 : E > 1 ? std::min(pool.span_y(), pool.height) : pool.height;
     T* rows = scratch.take<T>(ring * pool.width * c.out * E);
     const bool relu = c.activation.kind == ActivationKind::relu;
-    const T floor = relu ? T(0) : -std::numeric_limits<T>::infinity();
+    const T floor = relu ? T(0) : kNoFloor<T>;
     Correlator<T, E> correlator(shape, kernel, bias, floor, scratch);
     if (call == nullptr) return scratch.used();
     const T* x = call->in[0].as<T>();
@@ -138,33 +228,6 @@ struct Conv2d {
 // correlation of dy with them in reverse order. The kernel is packed with its taps reversed and its channels
 // exchanged: (kh, kw, out, in).
 
-// columns: channels of dx that a packed row holds for each group, padding included.
-Correlation input_shape(const Config& c, const PhaseAxis& y, const PhaseAxis& x, int64_t columns) {
-  const ops::Window2d& w = c.window;
-  return {.in_height = w.out_height,
-          .in_width = w.out_width,
-          .in_channels = c.out,
-          .out_height = y.count,
-          .out_width = x.count,
-          .groups = c.groups,
-          .run = c.group_out(),
-          .columns = c.group_in(),
-          .taps_y = y.taps,
-          .taps_x = x.taps,
-          .stride_y = 1,
-          .stride_x = 1,
-          .step_y = w.dilation_y,
-          .step_x = w.dilation_x,
-          .origin_y = y.origin,
-          .origin_x = x.origin,
-          .w_group = c.group_out() * columns,
-          .w_row = w.stride_y * w.columns * c.out * columns,
-          .w_tap = w.stride_x * c.out * columns,
-          .w_channel = columns,
-          .out_row = w.stride_y * w.width * c.in,
-          .out_position = w.stride_x * c.in};
-}
-
 // kernel (kh, kw, in, out) -> (kh, kw, out, columns) with the taps in reverse, channels past `in` 0.
 template <class T>
 void pack_reversed(const T* kernel, int64_t taps, int64_t in, int64_t out, int64_t columns, T* packed) {
@@ -181,9 +244,25 @@ void pack_reversed(const T* kernel, int64_t taps, int64_t in, int64_t out, int64
 template <class T, int E>
 struct Conv2dGradInput {
   static void run(const KernelCall& call) {
-    compute(call.configuration<Config>(), &call, call.scratch, call.in[1].rank == 1);
+    const auto& c = call.configuration<Config>();
+    if constexpr (rows_f32<T, E>) {
+      if (winograd_serves_input(c)) {
+        const Correlation shape = input_shape(c);
+        Scratch scratch(call.scratch);
+        const float* weights =
+            winograd_weights(call, shape, input_weights(c, call.in[1].as<float>()), scratch);
+        return winograd_correlate(shape, call.in[0].as<float>(), weights, nullptr, kNoFloor<float>,
+                                  call.out[0].as<float>(), call.count, call.scratch + scratch.used());
+      }
+    }
+    compute(c, &call, call.scratch, call.in[1].rank == 1);
   }
-  static int64_t scratch(const Config& c, bool packed) { return compute(c, nullptr, nullptr, packed); }
+  static int64_t scratch(const Config& c, const KernelQuery& query) {
+    if constexpr (rows_f32<T, E>) {
+      if (winograd_serves_input(c)) return winograd_scratch(input_shape(c), query, query.samples);
+    }
+    return compute(c, nullptr, nullptr, query.in[1].rank == 1);
+  }
 
  private:
   static int64_t compute(const Config& c, const KernelCall* call, std::byte* memory, bool packed) {
@@ -211,7 +290,7 @@ struct Conv2dGradInput {
         Scratch rest = scratch;
         const int64_t offset = (y.offset * w.columns + x.offset) * c.out * columns;
         Correlator<T, E> correlator(shape, kernel == nullptr ? nullptr : kernel + offset, nullptr,
-                                    -std::numeric_limits<T>::infinity(), rest);
+                                    kNoFloor<T>, rest);
         most = std::max(most, rest.used());
         if (call == nullptr) continue;
         const T* dy = call->in[0].as<T>();
@@ -226,27 +305,41 @@ struct Conv2dGradInput {
 
 // The planner's packed form for rows; in[0] is the kernel.
 int64_t packed_elements(const KernelQuery& query) {
+  const auto& c = *static_cast<const Config*>(query.config);
   const View& kernel = query.in[0];
+  if (kernel.dtype == DType::f32 && winograd_serves_input(c)) return winograd_weight_elements(input_shape(c));
   const int64_t L = kernel.dtype == DType::f64 ? vector_lanes<double> : vector_lanes<float>;
   return kernel.dims[0] * kernel.dims[1] * kernel.dims[3] * round_up(kernel.dims[2], L);
 }
 
+int64_t packed_units(const KernelQuery& query) {
+  const auto& c = *static_cast<const Config*>(query.config);
+  const bool winograd = query.in[0].dtype == DType::f32 && winograd_serves_input(c);
+  return winograd ? winograd_weight_units(input_shape(c)) : 1;
+}
+
 template <class T>
 void pack_kernel(const KernelCall& call) {
+  const auto& c = call.configuration<Config>();
+  if constexpr (std::is_same_v<T, float>) {
+    if (winograd_serves_input(c)) {
+      return winograd_transform_weights(input_shape(c), input_weights(c, call.in[0].as<float>()),
+                                        call.unit_begin, call.unit_end, call.out[0].as<float>());
+    }
+  }
   const int64_t* dims = call.in[0].dims;
   pack_reversed(call.in[0].as<T>(), dims[0] * dims[1], dims[2], dims[3], round_up(dims[2], vector_lanes<T>),
                 call.out[0].as<T>());
 }
 
-template <template <class, int> class K, class... Args>
-int64_t scratch_of(const KernelQuery& query, Args... args) {
+template <template <class, int> class K>
+int64_t scratch_of(const KernelQuery& query) {
   const auto& c = *static_cast<const Config*>(query.config);
   if (query.in[0].dtype == DType::f64) {
-    return query.lanes == 1 ? K<double, 1>::scratch(c, args...)
-                            : K<double, vector_lanes<double>>::scratch(c, args...);
+    return query.lanes == 1 ? K<double, 1>::scratch(c, query)
+                            : K<double, vector_lanes<double>>::scratch(c, query);
   }
-  return query.lanes == 1 ? K<float, 1>::scratch(c, args...)
-                          : K<float, vector_lanes<float>>::scratch(c, args...);
+  return query.lanes == 1 ? K<float, 1>::scratch(c, query) : K<float, vector_lanes<float>>::scratch(c, query);
 }
 
 }  // namespace
@@ -254,17 +347,20 @@ int64_t scratch_of(const KernelQuery& query, Args... args) {
 extern const Kernel conv2d_kernel;
 const Kernel conv2d_kernel{.f32 = tile_kernels_f32<Conv2d>(),
                            .f64 = tile_kernels_f64<Conv2d>(),
-                           .scratch = [](const KernelQuery& query) { return scratch_of<Conv2d>(query); }};
+                           .scratch = scratch_of<Conv2d>,
+                           .pack_input = 1,
+                           .pack_elements = packed_forward_elements,
+                           .pack_f32 = pack_forward,
+                           .pack_units = packed_forward_units};
 
 extern const Kernel conv2d_grad_input_kernel;
-const Kernel conv2d_grad_input_kernel{
-    .f32 = tile_kernels_f32<Conv2dGradInput>(),
-    .f64 = tile_kernels_f64<Conv2dGradInput>(),
-    .scratch =
-        [](const KernelQuery& query) { return scratch_of<Conv2dGradInput>(query, query.in[1].rank == 1); },
-    .pack_input = 1,
-    .pack_elements = packed_elements,
-    .pack_f32 = pack_kernel<float>,
-    .pack_f64 = pack_kernel<double>};
+const Kernel conv2d_grad_input_kernel{.f32 = tile_kernels_f32<Conv2dGradInput>(),
+                                      .f64 = tile_kernels_f64<Conv2dGradInput>(),
+                                      .scratch = scratch_of<Conv2dGradInput>,
+                                      .pack_input = 1,
+                                      .pack_elements = packed_elements,
+                                      .pack_f32 = pack_kernel<float>,
+                                      .pack_f64 = pack_kernel<double>,
+                                      .pack_units = packed_units};
 
 }  // namespace fastnn::cpu

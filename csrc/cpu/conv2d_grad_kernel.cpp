@@ -1,8 +1,9 @@
 // conv2d's kernel gradient: for every tap, the products of the input under it with the output's gradient,
-// summed over samples and positions in register tiles of K input channels times C blocks of output channels.
-// A block is one channel of a vector of samples (lanes; the sum over samples in it is left to `combine`), or
-// a vector of channels (rows).
+// summed over samples and positions in register tiles (conv2d_product.h).
 #include "cpu/conv2d_correlate.h"
+#include "cpu/conv2d_product.h"
+#include "cpu/conv2d_shape.h"
+#include "cpu/conv2d_winograd.h"
 #include "cpu/kernels.h"
 #include "cpu/sum_positions.h"
 #include "ops/conv2d.h"
@@ -12,99 +13,6 @@ namespace fastnn::cpu {
 namespace {
 
 using Config = ops::Conv2dConfig;
-
-/// A block of positions. Strides are in elements.
-template <class T>
-struct Block {
-  int64_t rows, positions;
-  int64_t x_row, x_position;
-  int64_t dy_row, dy_position;
-  int64_t out_row;  ///< from input channel to input channel
-};
-
-template <class T>
-using ProductFn = void (*)(const Block<T>&, const T* x, const T* dy, T* out, int64_t last);
-
-// last: channels of the last block in rows.
-template <class T, int E, int C, int K>
-void product_tile(const Block<T>& block, const T* x, const T* dy, T* out, [[maybe_unused]] int64_t last) {
-  constexpr int L = vector_lanes<T>;
-  using V = Vec<T, L>;
-  const Block<T> b = block;
-  V sum[K][C] = {};
-  for (int64_t r = 0; r < b.rows; ++r) {
-    const T* xp = x + r * b.x_row;
-    const T* gp = dy + r * b.dy_row;
-    for (int64_t p = 0; p < b.positions; ++p) {
-      const auto input = [&](int k) {
-        if constexpr (E > 1) {
-          return load<V>(xp + k * L);
-        } else {
-          return broadcast<V>(xp[k]);
-        }
-      };
-      const auto gradient = [&](int c) {
-        if constexpr (E > 1) {
-          return load<V>(gp + c * L);
-        } else {
-          return c < C - 1 ? load<V>(gp + c * L) : load_partial<V>(gp + c * L, last);
-        }
-      };
-      if constexpr (C <= K) {
-        V g[C];
-        for (int c = 0; c < C; ++c) g[c] = hold(gradient(c));
-        for (int k = 0; k < K; ++k) {
-          const V v = hold(input(k));
-          for (int c = 0; c < C; ++c) sum[k][c] = fma(v, g[c], sum[k][c]);
-        }
-      } else {
-        V v[K];
-        for (int k = 0; k < K; ++k) v[k] = hold(input(k));
-        for (int c = 0; c < C; ++c) {
-          const V g = hold(gradient(c));
-          for (int k = 0; k < K; ++k) sum[k][c] = fma(v[k], g, sum[k][c]);
-        }
-      }
-      xp += b.x_position;
-      gp += b.dy_position;
-    }
-  }
-  unroll<K * C>([&](auto i) {
-    constexpr int k = i / C, c = i % C;
-    T* target = out + k * b.out_row + c * L;
-    if (E > 1 || c < C - 1 || last == L) {
-      store(target, load<V>(target) + sum[k][c]);
-    } else {
-      store_partial(target, load_partial<V>(target, last) + sum[k][c], last);
-    }
-  });
-}
-
-template <class T, int E>
-class ProductTable {
- public:
-  static ProductFn<T> at(int64_t blocks, int64_t inputs) {
-    return kTable[static_cast<size_t>((blocks - 1) * kMostPositions + inputs - 1)];
-  }
-
- private:
-  template <size_t I>
-  static constexpr ProductFn<T> entry() {
-    constexpr int blocks = static_cast<int>(I) / kMostPositions + 1;
-    constexpr int inputs = static_cast<int>(I) % kMostPositions + 1;
-    if constexpr (inputs <= positions_beside(blocks)) {
-      return product_tile<T, E, blocks, inputs>;
-    } else {
-      return nullptr;
-    }
-  }
-  template <size_t... I>
-  static constexpr std::array<ProductFn<T>, sizeof...(I)> fill(std::index_sequence<I...>) {
-    return {entry<I>()...};
-  }
-  static constexpr auto kTable =
-      fill(std::make_index_sequence<static_cast<size_t>(kMostBlocks* kMostPositions)>{});
-};
 
 constexpr int kMostThree = vector_registers == 32 ? 8 : 3;
 
@@ -161,8 +69,27 @@ struct ThreeTable {
 
 template <class T, int E>
 struct Conv2dGradKernel {
-  static void run(const KernelCall& call) { Partial(call.configuration<Config>(), call.scratch).add(call); }
-  static int64_t scratch(const Config& c) { return Partial(c, nullptr).scratch_bytes(); }
+  static void run(const KernelCall& call) {
+    const auto& c = call.configuration<Config>();
+    if constexpr (std::is_same_v<T, float> && E == 1) {
+      if (winograd_serves_kernel(forward_shape(c))) {
+        const float* dy = call.in[1].as<float>();
+        winograd_grad_kernel(forward_shape(c), call.in[0].as<float>(), dy, call.count,
+                             call.out[0].as<float>(), call.scratch);
+        if (c.has_bias) sum_positions(dy, call.count * c.window.positions(), c.out, call.out[1].as<float>());
+        return;
+      }
+    }
+    Partial(c, call.scratch).add(call);
+  }
+  static int64_t scratch(const Config& c, int64_t images) {
+    if constexpr (std::is_same_v<T, float> && E == 1) {
+      if (winograd_serves_kernel(forward_shape(c))) {
+        return winograd_grad_kernel_scratch(forward_shape(c), images);
+      }
+    }
+    return Partial(c, nullptr).scratch_bytes();
+  }
 
  private:
   static constexpr int L = vector_lanes<T>;
@@ -320,12 +247,13 @@ struct Conv2dGradKernel {
 
 int64_t grad_kernel_scratch(const KernelQuery& query) {
   const auto& c = *static_cast<const Config*>(query.config);
+  const int64_t images = query.samples;
   if (query.in[0].dtype == DType::f64) {
-    return query.lanes == 1 ? Conv2dGradKernel<double, 1>::scratch(c)
-                            : Conv2dGradKernel<double, vector_lanes<double>>::scratch(c);
+    return query.lanes == 1 ? Conv2dGradKernel<double, 1>::scratch(c, images)
+                            : Conv2dGradKernel<double, vector_lanes<double>>::scratch(c, images);
   }
-  return query.lanes == 1 ? Conv2dGradKernel<float, 1>::scratch(c)
-                          : Conv2dGradKernel<float, vector_lanes<float>>::scratch(c);
+  return query.lanes == 1 ? Conv2dGradKernel<float, 1>::scratch(c, images)
+                          : Conv2dGradKernel<float, vector_lanes<float>>::scratch(c, images);
 }
 
 }  // namespace

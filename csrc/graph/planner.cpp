@@ -149,8 +149,7 @@ bool Planner::needs_prologue() const {
     }
     const Kernel& kernel = kernel_of(node);
     if (node.op->kind == OpKind::per_sample && lanes_[n] == 1 && kernel.pack_input >= 0 &&
-        (packs_whole(kernel) || !use_team_kernel(node, kernel)) &&
-        is_parameter(node.in[static_cast<size_t>(kernel.pack_input)])) {
+        (packs_whole(kernel) || !use_team_kernel(node, kernel)) && packed_size(node, kernel) > 0) {
       return true;
     }
   }
@@ -308,19 +307,38 @@ int32_t Planner::as_lanes(TensorId tensor, int32_t lanes) {
   return made_[key] = id;
 }
 
+const Configuration& Planner::configuration_of(const Node& node) const {
+  return configurations_[static_cast<size_t>(&node - graph_.nodes().data())];
+}
+
+// Elements of the packed form of the node's parameter; 0: it is read as it is.
+int64_t Planner::packed_size(const Node& node, const Kernel& kernel) const {
+  const TensorId tensor = node.in[static_cast<size_t>(kernel.pack_input)];
+  if (!is_parameter(tensor)) return 0;
+  PlanTensor parameter;
+  parameter.type = graph_.type(tensor);
+  const View view = view_of(parameter);
+  KernelQuery query;
+  query.in = &view;
+  query.in_count = 1;
+  query.config = configuration_of(node).get();
+  query.samples = 1;
+  return kernel.pack_elements(query);
+}
+
 int32_t Planner::packed(TensorId tensor, const Node& node, const Kernel& kernel, const KernelFn pack) {
-  const auto key = std::make_pair(tensor, reinterpret_cast<const void*>(pack));
+  const int64_t elements = packed_size(node, kernel);
+  const auto key = std::make_tuple(tensor, reinterpret_cast<const void*>(pack), elements);
   if (const auto found = packs_.find(key); found != packs_.end()) return found->second;
   Step step;
   step.kind = StepKind::whole;
   step.op = "pack";
   step.kernel = pack;
-  step.configuration =
-      node.configuration;  // of the first node that asks: they agree on the parameter's shape
+  step.configuration = configuration_of(node);  // of the first node that asks: they agree on the parameter's
+                                                // shape and its packed form
   step.in = {operand(tensor, 1)};
   const int32_t id = new_tensor(graph_.type(tensor), tensor, 1);
   step.out = {id};
-  const int64_t elements = query_size(kernel.pack_elements, step, 1, 1);
   // The packed tensor is a flat run of elements.
   plan_.tensors_[static_cast<size_t>(id)].type.dims = {elements};
   step.units = kernel.pack_units != nullptr ? query_size(kernel.pack_units, step, 1, 1) : 1;
@@ -372,7 +390,7 @@ void Planner::emit_tile(int32_t node_index) {
   step.configuration = configurations_[static_cast<size_t>(node_index)];
   for (size_t i = 0; i < node.in.size(); ++i) {
     const bool rows = lanes == 1 || ((kernel.rows_inputs >> i) & 1u);
-    if (lanes == 1 && static_cast<int32_t>(i) == kernel.pack_input && is_parameter(node.in[i])) {
+    if (lanes == 1 && static_cast<int32_t>(i) == kernel.pack_input && packed_size(node, kernel) > 0) {
       step.in.push_back(packed(node.in[i], node, kernel,
                                working_type(graph_, node) == DType::f64 ? kernel.pack_f64 : kernel.pack_f32));
     } else {
@@ -476,7 +494,8 @@ void Planner::emit_whole(int32_t node_index) {
   step.configuration = configurations_[static_cast<size_t>(node_index)];
   for (size_t i = 0; i < node.in.size(); ++i) {
     int32_t lanes = 1;
-    if (packs_whole(kernel) && static_cast<int32_t>(i) == kernel.pack_input && is_parameter(node.in[i])) {
+    if (packs_whole(kernel) && static_cast<int32_t>(i) == kernel.pack_input &&
+        packed_size(node, kernel) > 0) {
       step.in.push_back(packed(node.in[i], node, kernel, kernel.pack_f32));
       continue;
     }

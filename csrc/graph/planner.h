@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,8 @@ class Planner {
   void emit_whole(int32_t node_index);
   int32_t operand(TensorId tensor, int32_t lanes);
   int32_t as_lanes(TensorId tensor, int32_t lanes);
+  const Configuration& configuration_of(const Node& node) const;
+  int64_t packed_size(const Node& node, const Kernel& kernel) const;
   int32_t packed(TensorId tensor, const Node& node, const Kernel& kernel, const KernelFn pack);
   int32_t new_tensor(const TensorType& type, TensorId source, int32_t lanes);
   int32_t push_step(Step step);
@@ -66,7 +69,7 @@ class Planner {
   std::vector<Configuration> configurations_;             // of each node, for cropped operands
   std::vector<double> shares_;                            // of each node's operations that are done
   std::map<std::pair<TensorId, int32_t>, int32_t> made_;  // (tensor, lanes) -> plan tensor
-  std::map<std::pair<TensorId, const void*>, int32_t> packs_;
+  std::map<std::tuple<TensorId, const void*, int64_t>, int32_t> packs_;
   int32_t first_tile_slot_ = 0;
 };
 

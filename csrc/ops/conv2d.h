@@ -12,6 +12,19 @@
 // conv2d_grad_kernel(x, dy; those, kernel_size [kh, kw], bias false) -> (kh, kw, Cin / groups, Cout), summed
 //   over samples; with bias=true a second output, (Cout,), is the bias's gradient.
 // All three take compute_dtype, see compute_dtype.h.
+//
+// 3x3 kernels at strides and dilation of 1 in one group may, in float32 rows, be computed by Winograd's
+// F(2x2, 3x3): a choice by channels, image size and instruction set alone. Their error is bounded, to first
+// order in the unit roundoff u = 2^-24, by
+//   16 (n + 12) u * sum over n of max |a| * sum |b|
+// For the output, n counts input channels, a is a channel's 4x4 cells around the 2x2 outputs, b its 9 weights
+// (plus u |bias|); for the input's gradient likewise with the output's gradient for a. For the kernel's
+// gradient n counts the 2x2 blocks of outputs of all samples, a is the input under a block, b the output's
+// gradient there. (The direct form's bound is (n + 1) u * sum |a b| over its n products.) Found over usual,
+// nearly constant, alternating and widely spread operands: at most 0.014 of that; and on normal ones 0.57 to
+// 0.66 of the direct form's root mean square error, for its sums are nine times as long. A cell that is not
+// finite, or whose fourfold is not, reaches all outputs of the 2x2 blocks that see it; an infinity may arrive
+// as NaN. Sums of small integers stay exact.
 #pragma once
 
 #include "ops/activation.h"
