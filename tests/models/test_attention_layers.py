@@ -223,7 +223,7 @@ def test_messages():
         layer(x, x, attention_mask=np.ones((2, 2, 3)))
     with pytest.raises(ValueError, match=r"attention_mask must have shape .* got \(None, 3\)"):
         layer(x, x, attention_mask=np.ones((2, 3)))
-    with pytest.raises(ValueError, match="3 rows, but"):
+    with pytest.raises(ValueError, match="2 rows, but value_mask has 3"):
         layer(x, x, value_mask=np.ones((3, 3)))
     with pytest.raises(ValueError, match=r"attention_axes=\(1,\) must be all axes of positions, \(1, 2\)"):
         layers.MultiHeadAttention(2, 4, attention_axes=1)(x[:, None], x[:, None])
