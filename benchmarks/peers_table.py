@@ -28,8 +28,8 @@ def main() -> None:
         f"Times on 2 threads (single samples: 1) of an {data['machine']['processor']} whose multiply-add "
         f"peak on 2 threads, measured in the same runs, is {min(peaks):.0f} to {max(peaks):.0f} GFLOP/s; "
         f"float32, Adam, each framework at its defaults ({names}). Medians of at least {rounds} rounds in "
-        "which the frameworks took turns; in brackets, the median of the rounds' ratios to fastnn. Shares of the "
-        "peak count a convolution's direct arithmetic, of which Winograd's form needs 4 of 9. A row's "
+        "which the frameworks took turns; in brackets, the median of the rounds' ratios to fastnn. Shares of "
+        "the peak count a convolution's direct arithmetic, of which Winograd's form needs 4 of 9. A row's "
         f"command: `{cases[0]['command']}`, with the case's name from `benchmarks/sides/cases.py`.",
         "",
         "| work | fastnn | of the peak | " + " | ".join(PEERS.values()) + " |",
