@@ -76,3 +76,14 @@ def test_models_train_on_them():
 def test_wrong_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         LengthBuckets(*arguments)
+
+
+def test_types_are_kept_and_the_order_is_told():
+    batches = LengthBuckets([[0.5, 1.5], [3, 4]], [[1, 2], [0.5, 1.5]], shuffle=False)
+    x, y = next(iter(batches))
+    np.testing.assert_array_equal(x, [[0.5, 1.5], [3, 4]])
+    np.testing.assert_array_equal(y, [[1, 2], [0.5, 1.5]])
+    assert x.dtype == "float32" and next(iter(LengthBuckets([[1]]))).dtype == "int32"
+    batches = LengthBuckets(SEQUENCES, np.arange(len(SEQUENCES)), 7)
+    seen = np.concatenate([y for _, y in batches])
+    np.testing.assert_array_equal(seen, batches.order)

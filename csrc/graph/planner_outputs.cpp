@@ -55,6 +55,10 @@ void Planner::emit_outputs() {
     if (!batched) {
       id = operand(tensor, 1);
       if (!plan_.request_.fetch_out) {
+        // What lies in a store is copied before the step's last barrier: after it the store changes.
+        const PlanTensor& found = plan_.tensors_[static_cast<size_t>(id)];
+        const int32_t held = found.alias_of >= 0 ? found.alias_of : id;
+        if (plan_.tensors_[static_cast<size_t>(held)].space == Space::store) id = copy_to(id, false);
         plan_.fetched_.push_back(id);
         plan_.fetched_externals_.push_back(-1);
         continue;

@@ -347,9 +347,6 @@ void Optimizer::apply(Team& team, int thread, double learning_rate) {
   const bool updates = is_update_step();
   if (updates) {
     update(team, thread, learning_rate);
-    if (thread == 0) {
-      for (Store* store : stores_) store->touch();
-    }
   } else {
     UpdateCall call;
     call.kind = UpdateKind::accumulate;
@@ -359,7 +356,10 @@ void Optimizer::apply(Team& team, int thread, double learning_rate) {
   team.barrier.wait();
   // After the barrier, so that no thread sees the new count in this step; the next begins with a barrier.
   if (thread == 0) {
-    if (updates) momentum_product_ *= nadam_momentum(config_, iterations() + 1);
+    if (updates) {
+      for (Store* store : stores_) store->touch();  // all threads have written
+      momentum_product_ *= nadam_momentum(config_, iterations() + 1);
+    }
     ++steps_;
     has_set_aside_ = false;
   }

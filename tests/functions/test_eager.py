@@ -187,3 +187,12 @@ def test_calls_from_many_threads() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_a_nan_among_the_arguments_keeps_one_graph():
+    x = array(7)
+    ops.multiply(x, float("nan"))
+    kept = len(_eager._kept)
+    for _ in range(5):
+        assert np.isnan(ops.multiply(x, float("nan"))).all()
+    assert len(_eager._kept) == kept

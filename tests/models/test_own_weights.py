@@ -201,3 +201,76 @@ def test_a_weight_made_in_call_is_refused_the_second_time():
 def test_what_python_would_do_with_values_is_refused(function, message):
     with pytest.raises(TypeError, match=message):
         layers.Lambda(function)(X)
+
+
+class States(layers.Layer):
+    """Assigns its two states by a function of them in each training step."""
+
+    def __init__(self, assign, width=5, **kwargs):
+        super().__init__(**kwargs)
+        self.change, self.width = assign, width
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight((input_shape[-1], self.width), name="kernel")
+        self.a = self.add_weight((self.width,), "zeros", trainable=False, name="a")
+        self.b = self.add_weight((self.width,), "ones", trainable=False, name="b")
+        self.old = self.add_weight((input_shape[-1], self.width), "zeros", trainable=False, name="old")
+
+    def call(self, inputs, training=False):
+        if training:
+            self.change(self)
+        return inputs @ self.kernel
+
+
+def swap(states):
+    a, b = ops.stop_gradient(states.a), ops.reshape(states.b, (5,))
+    states.a.assign(b)
+    states.b.assign(a)
+
+
+def follow(states):
+    states.a.assign(states.b)  # a weight, not a tensor made of it
+    states.b.assign(states.b + 1)
+
+
+@pytest.mark.parametrize(("assign", "steps", "a", "b"), [(swap, 3, 1, 0), (follow, 2, 2, 3)])
+def test_states_are_assigned_at_once_at_the_end_of_a_step(assign, steps, a, b):
+    layer = States(assign)
+    model = fastnn.Sequential([fastnn.Input((5,)), layer])
+    model.compile("sgd", "mse")
+    model.fit(X[: 8 * steps], np.zeros((8 * steps, 5)), batch_size=8, epochs=1, verbose=0)
+    np.testing.assert_array_equal(layer.a, np.full(5, a))
+    np.testing.assert_array_equal(layer.b, np.full(5, b))
+
+
+def test_a_state_that_is_a_parameters_value_has_it_from_before_the_update():
+    before = fastnn.config.num_threads()
+    fastnn.set_num_threads(2)
+    try:
+        layer = States(lambda s: s.old.assign(ops.stop_gradient(s.kernel)), width=512)
+        model = fastnn.Sequential([fastnn.Input((512,)), layer])
+        model.compile(fastnn.optimizers.SGD(0.5), "mse")
+        x = RNG.normal(size=(64, 512)).astype("float32")
+        for _ in range(4):
+            kernel = layer.kernel.numpy() if layer.built else None
+            model.train_on_batch(x, x)
+            if kernel is not None:
+                np.testing.assert_array_equal(layer.old, kernel)
+    finally:
+        fastnn.set_num_threads(before)
+
+
+def test_predicting_with_state_and_one_number_for_a_batch():
+    class Counting(layers.Layer):
+        def build(self, input_shape):
+            self.count = self.add_weight((), "zeros", trainable=False, name="count")
+
+        def call(self, inputs):
+            self.count.assign(self.count + 1)
+            return ops.sum(ops.mean(inputs, axis=0))
+
+    inputs = fastnn.Input((5,))
+    layer = Counting()
+    model = fastnn.Model(inputs, layer(inputs))
+    np.testing.assert_allclose(model.predict_on_batch(X), X.mean(0).sum(), rtol=1e-4)
+    assert float(layer.count.numpy()) == 1

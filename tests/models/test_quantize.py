@@ -299,3 +299,20 @@ def test_errors_are_named():
     model.layers[1].kernel.assign(np.full((33, 20), np.inf))
     with pytest.raises(ValueError, match=r"the input of Dense 'dense.*NaN or Inf"):
         model.quantize("int8", calibration=x)
+
+
+def test_weights_that_are_not_finite_are_named():
+    model = mlp()
+    last = model.layers[-1]
+    last.kernel.assign(np.full(last.kernel.shape, np.nan))
+    with pytest.raises(ValueError, match=r"Dense 'dense.*weights must be finite"):
+        model.quantize("int8", calibration=data(8, 40))
+
+
+def test_a_channel_of_vanishing_weights_stays_finite():
+    model = mlp()
+    last = model.layers[-1]
+    kernel = last.kernel.numpy()
+    kernel[:, 0] = 1e-44
+    last.kernel.assign(kernel)
+    assert np.isfinite(model.quantize("int8", calibration=data(8, 40)).predict(data(3, 40), verbose=0)).all()

@@ -79,8 +79,13 @@ class Quantizable(Layer):
         self, quantization: Mapping[str, Any], kernel: npt.NDArray[Any], bias: npt.NDArray[Any] | None
     ) -> None:
         """Replace the weights by int8 ones, made of these in floating point (Jacob et al. 2018)."""
-        largest = np.abs(kernel).max(axis=tuple(range(kernel.ndim - 1)))
-        scale = np.where(largest > 0, largest / 127.0, 1.0).astype("float32")
+        if not (np.isfinite(kernel).all() and (bias is None or np.isfinite(bias).all())):
+            raise ValueError(
+                f"{self.label}: weights must be finite to become int8, but some are NaN or infinite. Train "
+                "the model anew, or load weights from before they diverged."
+            )
+        scale = (np.abs(kernel).max(axis=tuple(range(kernel.ndim - 1))) / 127.0).astype("float32")
+        scale[scale < np.finfo("float32").tiny] = 1.0  # what is 0, or as good as that
         rounded = np.clip(np.rint(kernel / scale), -127, 127).astype("int8")
         self._forget_weights()
         self.quantization = dict(quantization)

@@ -106,13 +106,14 @@ class Weight(Operators):
             )
 
     def assign(self, value: Any) -> None:
-        """Set the values; in a layer's `call`, to what a tensor is at the step's end.
+        """Set the values; in a layer's `call`, to what a tensor or another weight is at the step's end.
 
         A tensor can be assigned to state alone, to what was made by ``add_weight(..., trainable=False)``.
+        An array is assigned at once, which in `call` is once for a graph, not once a step.
 
         Parameters
         ----------
-        value : array_like or Tensor
+        value : array_like, Tensor or Weight
 
         Raises
         ------
@@ -137,6 +138,11 @@ class Weight(Operators):
         >>> int(model.get_layer("count").batches.numpy())
         6
         """
+        if isinstance(value, Weight):
+            from fastnn.layers.context import current, is_building
+
+            if is_building():
+                value = current(f"{self.owner.label}: assign").use(value)
         if isinstance(value, Tensor):
             self._assign_tensor(value)
             return

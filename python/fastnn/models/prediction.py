@@ -251,7 +251,7 @@ class _Stateful:
             parts.append(found[: self._outputs])
             for weight, value in zip(self._weights, found[self._outputs :], strict=True):
                 weight.assign(value)
-        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+        return [c[0] if len(c) == 1 else np.concatenate(c) for c in zip(*parts, strict=True)]
 
 
 def _rounded(samples: int) -> int:

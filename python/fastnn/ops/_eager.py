@@ -113,7 +113,7 @@ def _describe(value: Any, arrays: list[Any]) -> Any:
             return shape, dtype
         raise _Unknown
     if kind is float or kind is int or kind is bool:
-        return kind, value or str(value)  # 0.0 is not -0.0
+        return kind, value if value and value == value else str(value)  # 0.0 is not -0.0, NaN not itself
     if value is None or kind is str:
         return value
     if kind is tuple or kind is list:

@@ -17,14 +17,16 @@ class LengthBuckets:
     """Batches of padded sequences, each of sequences of like length: for `fit`, `evaluate` and `predict`.
 
     A batch is as long as its bucket, so that little of it is padding, and a model makes a plan for each
-    bucket, not for each length. Every pass goes through all sequences once, in another order.
+    bucket, not for each length. Every pass goes through all sequences once, in another order; what `predict`
+    returns is in this order, too, which the attribute `order` tells.
 
     Parameters
     ----------
     sequences : iterable of sequences
         Each a list of numbers, or an array whose first dimension counts steps.
     y : array_like or list of sequences, optional
-        Targets: a row for each sequence, or a sequence as long as it, which is padded like it.
+        Targets: a row for each sequence, or a sequence as long as it, which is padded like it. An array is
+        never padded, a list is if each of its items is as long as its sequence.
     batch_size : int, default 32
     lengths : sequence of int, optional
         The buckets' lengths; longer sequences are cut at the end. By default about eight, of which each holds
@@ -32,12 +34,17 @@ class LengthBuckets:
     padding : {"post", "pre"}, default "post"
     value : float, default 0.0
         What fills, in sequences and targets alike: `Embedding` with ``mask_zero=True`` leaves out 0.
-    dtype : dtype, default "int32"
-        The batches' type.
+    dtype : dtype, optional
+        The batches' type; by default int32 for integers, else float32.
     shuffle : bool, default True
         Whether to draw the order anew for each pass; without it buckets come from the shortest on.
     seed : int, optional
         By default drawn from `fastnn.utils.set_random_seed`'s.
+
+    Attributes
+    ----------
+    order : numpy.ndarray of int
+        Row numbers of the sequences in the order of the last pass that was begun.
 
     Raises
     ------
@@ -65,7 +72,7 @@ class LengthBuckets:
         lengths: Sequence[int] | None = None,
         padding: str = "post",
         value: float = 0.0,
-        dtype: npt.DTypeLike = "int32",
+        dtype: npt.DTypeLike | None = None,
         shuffle: bool = True,
         seed: int | None = None,
     ) -> None:
@@ -87,7 +94,10 @@ class LengthBuckets:
         self.lengths = sorted({int(n) for n in lengths})
         self._y = _targets(y, counts)
         self._settings: dict[str, Any] = {"padding": padding, "truncating": "post", "value": value}
+        if dtype is None:
+            dtype = "int32" if all(row.dtype.kind in "biu" for row in self._rows) else "float32"
         self._dtype = dtype
+        self.order = np.arange(len(counts))
         self._batch_size = int(batch_size)
         self._shuffle = bool(shuffle)
         self._seed = random.next_seed() if seed is None else seed
@@ -112,6 +122,7 @@ class LengthBuckets:
             ]
         if self._shuffle:
             draw.shuffle(batches)
+        self.order = np.concatenate([chosen for chosen, _ in batches])
         for chosen, length in batches:
             yield self._batch(chosen, length)
 
@@ -134,7 +145,8 @@ def _targets(y: Any, counts: npt.NDArray[Any]) -> Any:
     if not isinstance(y, np.ndarray) and len(y) and np.ndim(y[0]) > 0:
         rows = [np.asarray(row) for row in y]
         if all(len(row) == count for row, count in zip(rows, counts, strict=True)):
-            return rows
+            kind = np.result_type(*rows)
+            return [row.astype(kind) for row in rows]
     try:
         return np.asarray(y)
     except ValueError as error:
