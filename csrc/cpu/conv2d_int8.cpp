@@ -101,8 +101,9 @@ void conv2d_int8_rows(const KernelCall& call) {
   };
   int64_t done = 0;
   if (!image.padded) {
-    // The last window's quads may reach behind the last image: that is computed from a copy.
-    done = p.rows.run % 4 == 0 ? call.count : call.count - 1;
+    // The last window's quads may reach up to 3 bytes behind an image, and so behind the last of all: the
+    // images from which they do (one, but for images of a byte or two) are computed from copies.
+    done = p.rows.run % 4 == 0 ? call.count : std::max<int64_t>(0, call.count - (size + 2) / size);
     if (done > 0) run(x, 0, done);
   } else {
     std::memset(copies, c.layer.input.zero, static_cast<size_t>(group * image.bytes));

@@ -19,8 +19,8 @@ Int8Rows rows_of(const Config& c) {
   return rows;
 }
 
-// The last row's quads reach behind x where rows are no whole quads: it is computed from a copy. The kernel
-// may be unpacked, as where it is no parameter; then it is packed here.
+// The last rows' quads reach behind x where rows are no whole quads: they are computed from a copy. The
+// kernel may be unpacked, as where it is no parameter; then it is packed here.
 int64_t dense_int8_scratch(const KernelQuery& query) {
   const auto& c = *static_cast<const Config*>(query.config);
   const int64_t row = (c.in + 67) / 64 * 64;
@@ -40,18 +40,21 @@ void run(const KernelCall& call, int64_t first_row, int64_t end_row, int64_t fir
   }
   p.first_panel = first_panel;
   p.end_panel = end_panel;
-  const bool to_the_end = end_row == call.count * c.positions && c.in % 4 != 0;
+  // Rows are read in fours: those from which that would pass the input's end are read from a copy.
+  const int64_t beyond = (4 - c.in % 4) % 4, rows = call.count * c.positions;
+  const int64_t safe = std::max<int64_t>(0, rows - (beyond + c.in - 1) / c.in);
   p.first_row = first_row;
-  p.end_row = to_the_end ? end_row - 1 : end_row;
-  int8_product(p);
-  if (!to_the_end) return;
+  p.end_row = std::min(end_row, safe);
+  if (p.first_row < p.end_row) int8_product(p);
+  const int64_t from = std::max(first_row, safe);
+  if (from >= end_row) return;
   auto* copy = reinterpret_cast<uint8_t*>(call.scratch);
-  std::memcpy(copy, p.rows.x + (end_row - 1) * c.in, static_cast<size_t>(c.in));
+  std::memcpy(copy, p.rows.x + from * c.in, static_cast<size_t>((end_row - from) * c.in));
   p.rows.x = copy;
   p.first_row = 0;
-  p.end_row = 1;
+  p.end_row = end_row - from;
   p.out = static_cast<std::byte*>(p.out) +
-          (end_row - 1) * c.out * (c.layer.to_bytes ? 1 : static_cast<int64_t>(sizeof(float)));
+          from * c.out * (c.layer.to_bytes ? 1 : static_cast<int64_t>(sizeof(float)));
   int8_product(p);
 }
 
