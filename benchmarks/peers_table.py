@@ -4,6 +4,7 @@ Run: python benchmarks/peers_table.py
 """
 
 import json
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -24,13 +25,14 @@ def main() -> None:
     peaks = [case["peak_gflops"] for case in cases if case["threads"] > 1]
     rounds = min(len(row["rounds"]) for case in cases for row in case["rows"])
     names = ", ".join(f"{PEERS[f]} {v}" for f, v in versions.items() if f in PEERS)
+    command = re.sub(r"--case \S+", "--case NAME", cases[0]["command"])
     lines = [
         f"Times on 2 threads (single samples: 1) of an {data['machine']['processor']} whose multiply-add "
         f"peak on 2 threads, measured in the same runs, is {min(peaks):.0f} to {max(peaks):.0f} GFLOP/s; "
         f"float32, Adam, each framework at its defaults ({names}). Medians of at least {rounds} rounds in "
         "which the frameworks took turns; in brackets, the median of the rounds' ratios to fastnn. Shares of "
         "the peak count a convolution's direct arithmetic, of which Winograd's form needs 4 of 9. A row's "
-        f"command: `{cases[0]['command']}`, with the case's name from `benchmarks/sides/cases.py`.",
+        f"command: `{command}`, with the case's name from `benchmarks/sides/cases.py`.",
         "",
         "| work | fastnn | of the peak | " + " | ".join(PEERS.values()) + " |",
         "|---|---|---|" + "---|" * len(PEERS),
