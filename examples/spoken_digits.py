@@ -7,6 +7,9 @@ yweweler's: 90.9 % in the mean (one run). A speaker takes half a minute of one c
 recordings as much. Most errors are sixes taken for eights, in recordings that lost the last sound or have it
 in noise.
 
+With --recordings the set's own division is used instead: 300 recordings are held out, of speakers that are
+known from others. 99.3 % of these are right, after 35 seconds.
+
 Settings were compared with two speakers left out of training at a time, on these two (--speaker with
 --validate leaves two out). As each of the six was one of them once, the settings, which all folds have in
 common, are not wholly independent of the speakers tested. There the stretched recordings alone reached
