@@ -346,3 +346,9 @@ def test_sequences_of_varying_length():
     short = model.predict(ids, verbose=0)
     padded = model.predict(np.pad(ids, ((0, 0), (0, 4))), verbose=0)
     np.testing.assert_allclose(short, padded, atol=1e-6)
+
+
+def test_a_layer_of_sequences_behind_one_that_returns_its_last_step_says_how_to_mend_it():
+    first, second = layers.LSTM(4, name="first"), layers.LSTM(4, name="second")
+    with pytest.raises(ValueError, match=r"LSTM 'second': expected.*rank 3.*return_sequences=True"):
+        fastnn.Sequential([fastnn.Input((5, 3)), first, second])

@@ -70,6 +70,8 @@ def _rank_cure(rank: int, wanted: int) -> str:
         return " If the channel axis is missing, add it: x[..., None]."
     if rank > 2 and wanted == 2:
         return " Put a Flatten layer before it."
+    if rank == 2 and wanted == 3:
+        return " Give a recurrent layer before it return_sequences=True, or put a Reshape layer there."
     if rank == 2 and wanted == 4:
         return " Put a Reshape layer before it."
     return ""
