@@ -119,7 +119,7 @@ class EinsumDense(Layer):
         if len(self.output_shape) != len(named):
             raise ValueError(
                 f"{self.label}: output_shape {self.output_shape} must have {len(named)} extents, for the "
-                f"axes '{named}': those of samples and of '...' are not among them (equation {self.equation!r})"
+                f"axes '{named}': those of samples and '...' are not among them (equation {self.equation!r})"
             )
         for letter, given in zip(named, self.output_shape, strict=True):
             found = known.setdefault(letter, given)
@@ -143,7 +143,8 @@ class EinsumDense(Layer):
             if known.get(letter) is None:
                 raise ValueError(
                     f"{self.label}: equation {self.equation!r}: the extent of '{letter}' in the kernel is "
-                    f"not known: give it in output_shape, or fix the input's (input shape {tuple(input_shape)})"
+                    "not known: give it in output_shape, or fix the input's "
+                    f"(input shape {tuple(input_shape)})"
                 )
         self.kernel = self.add_weight(
             tuple(known[letter] for letter in self._letters[1]),
