@@ -6,7 +6,7 @@
 #include "cpu/conv2d_correlate.h"
 #include "cpu/conv2d_phase.h"
 #include "cpu/conv2d_shape.h"
-#include "cpu/conv2d_winograd.h"
+#include "cpu/conv2d_winograd_operands.h"
 #include "cpu/kernels.h"
 #include "cpu/max_pool.h"
 
@@ -26,48 +26,10 @@ constexpr bool rows_f32 = std::is_same_v<T, float> && E == 1;
 
 // ---- Winograd's form ------------------------------------------------------------------------------------
 
-WinogradWeights forward_weights(const Config& c, const float* kernel) {
-  return {.from = kernel, .row = 3 * c.in * c.out, .tap = c.in * c.out, .channel = c.out, .column = 1};
-}
-
-Correlation input_shape(const Config& c) {
-  const ops::Window2d& w = c.window;
-  return input_shape(c, phase_axis(0, w.height, w.pad_top, w.rows, w.stride_y, w.dilation_y),
-                     phase_axis(0, w.width, w.pad_left, w.columns, w.stride_x, w.dilation_x), c.in);
-}
-
-bool winograd_serves_input(const Config& c) {
-  return c.window.stride_y == 1 && c.window.stride_x == 1 && winograd_serves(input_shape(c));
-}
-
-// Taps in reverse order, channels exchanged.
-WinogradWeights input_weights(const Config& c, const float* kernel) {
-  return {.from = kernel + 8 * c.in * c.out,
-          .row = -3 * c.in * c.out,
-          .tap = -c.in * c.out,
-          .channel = 1,
-          .column = c.out};
-}
-
 // Images that are convolved before they are pooled: enough to share a pass over the weights.
 int64_t pooled_images(const Config& c, int64_t images) {
   constexpr int64_t kPositions = 256;
   return std::min(images, (kPositions + c.window.positions() - 1) / c.window.positions());
-}
-
-int64_t winograd_scratch(const Correlation& shape, const KernelQuery& query, int64_t images) {
-  Scratch scratch(nullptr);
-  if (query.in[1].rank != 1) scratch.take<float>(winograd_weight_elements(shape));
-  return scratch.used() + winograd_correlate_scratch(shape, images);
-}
-
-// in[1] is packed by the planner, or a kernel.
-const float* winograd_weights(const KernelCall& call, const Correlation& shape, const WinogradWeights& kernel,
-                              Scratch& scratch) {
-  if (call.in[1].rank == 1) return call.in[1].as<float>();
-  float* own = scratch.take<float>(winograd_weight_elements(shape));
-  winograd_transform_weights(shape, kernel, 0, winograd_weight_units(shape), own);
-  return own;
 }
 
 // The planner's packed form of the forward pass.

@@ -1,9 +1,10 @@
 // conv2d and its gradients with compute_dtype "bfloat16". Where the processor multiplies pairs of bfloat16,
 // images in rows are rounded to pairs, then the tiles of conv2d_tile.h serve: pairs of channels for the
 // correlations, the same channel of two samples for the kernel's gradient (conv2d_grad_kernel_bfloat16.cpp).
-// Elsewhere, and in batch lanes, the kernels for float32 compute with rounded copies.
+// Elsewhere, and in batch lanes, the kernels for float32 compute with rounded copies. Where Winograd's form
+// serves, it does so on all processors, with the same bits.
 #include "cpu/activate_row.h"
-#include "cpu/conv2d_shape.h"
+#include "cpu/conv2d_winograd_operands.h"
 #include "cpu/rounded.h"
 
 namespace fastnn::cpu {
@@ -17,29 +18,114 @@ using Config = ops::Conv2dConfig;
 
 constexpr int64_t L = vector_lanes<float>;
 using V = Vec<float, L>;
+constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
 // ---- By the kernels for float32 ---------------------------------------------------------------------------
 
-template <const Kernel& Float32>
+template <const Kernel& Float32Kernel>
 void float32_rows(const KernelCall& call) {
-  Float32.f32.rows(call);
+  Float32Kernel.f32.rows(call);
 }
-template <const Kernel& Float32>
+template <const Kernel& Float32Kernel>
 void float32_lanes(const KernelCall& call) {
-  Float32.f32.lanes(call);
+  Float32Kernel.f32.lanes(call);
 }
-template <const Kernel& Float32>
+template <const Kernel& Float32Kernel>
 int64_t float32_scratch(const KernelQuery& query) {
-  return rounded_scratch(query) + Float32.scratch(query);
+  return rounded_scratch(query) + Float32Kernel.scratch(query);
 }
 
-template <const Kernel& Float32>
-Kernel emulated() {
+/// In rows, what the Direct ones below are where there are no products of pairs.
+template <const Kernel& Float32Kernel>
+struct Emulated {
+  static void run(const KernelCall& call) { rounded<float32_rows<Float32Kernel>>(call); }
+  static int64_t scratch(const KernelQuery& query) { return float32_scratch<Float32Kernel>(query); }
+  static int64_t packed_elements(const Config& /*c*/) { return 0; }
+  static void pack(const KernelCall& /*call*/) {}
+};
+
+// ---- Winograd's form
+// ----------------------------------------------------------------------------------------
+
+template <class Pairs>
+struct WinogradForward {
+  static bool serves(const Config& c) { return winograd_serves<Pairs>(forward_shape(c)); }
+  static Correlation shape(const Config& c) { return forward_shape(c); }
+  static WinogradWeights weights(const Config& c, const float* kernel) { return forward_weights(c, kernel); }
+  static void run(const KernelCall& call) {
+    const auto& c = call.configuration<Config>();
+    const bool relu = c.activation.kind == ops::ActivationKind::relu;
+    correlate<Pairs>(call, shape(c), weights(c, call.in[1].as<float>()),
+                     c.has_bias ? call.in[2].as<float>() : nullptr, relu ? 0.0F : kNoFloor);
+    if (!relu && c.activation.kind != ops::ActivationKind::linear) {
+      activate_row(c.activation, call.out[0].as<float>(), call.count * call.out[0].size);
+    }
+  }
+  template <class Form>
+  static void correlate(const KernelCall& call, const Correlation& shape, const WinogradWeights& kernel,
+                        const float* bias, float floor) {
+    Scratch scratch(call.scratch);
+    const auto* weights = winograd_weights<Form>(call, shape, kernel, scratch);
+    winograd_correlate<Form>(shape, call.in[0].as<float>(), weights, bias, floor, call.out[0].as<float>(),
+                             call.count, call.scratch + scratch.used());
+  }
+};
+
+template <class Pairs>
+struct WinogradInput {
+  static bool serves(const Config& c) { return winograd_serves_input<Pairs>(c); }
+  static Correlation shape(const Config& c) { return input_shape(c); }
+  static WinogradWeights weights(const Config& c, const float* kernel) { return input_weights(c, kernel); }
+  static void run(const KernelCall& call) {
+    const auto& c = call.configuration<Config>();
+    WinogradForward<Pairs>::template correlate<Pairs>(call, shape(c), weights(c, call.in[1].as<float>()),
+                                                      nullptr, kNoFloor);
+  }
+};
+
+const Config& config_of(const KernelQuery& query) { return *static_cast<const Config*>(query.config); }
+
+/// Winograd's form where that serves, else the direct one; in lanes the kernel for float32.
+template <class Pairs, class Winograd, class Direct, const Kernel& Float32Kernel>
+Kernel choosing() {
   Kernel made{};
-  made.f32.rows = rounded<float32_rows<Float32>>;
-  made.f32.lanes = rounded<float32_lanes<Float32>>;
-  made.scratch = float32_scratch<Float32>;
+  made.f32.rows = [](const KernelCall& call) {
+    return Winograd::serves(call.configuration<Config>()) ? Winograd::run(call) : Direct::run(call);
+  };
+  made.f32.lanes = rounded<float32_lanes<Float32Kernel>>;
+  made.scratch = [](const KernelQuery& query) {
+    if (query.lanes > 1) return float32_scratch<Float32Kernel>(query);
+    const Config& c = config_of(query);
+    return Winograd::serves(c) ? winograd_scratch<Pairs>(Winograd::shape(c), query, query.samples)
+                               : Direct::scratch(query);
+  };
+  made.pack_input = 1;
+  made.pack_elements = [](const KernelQuery& query) {
+    const Config& c = config_of(query);
+    return Winograd::serves(c) ? winograd_weight_elements<Pairs>(Winograd::shape(c))
+                               : Direct::packed_elements(c);
+  };
+  made.pack_units = [](const KernelQuery& query) {
+    const Config& c = config_of(query);
+    return Winograd::serves(c) ? winograd_weight_units(Winograd::shape(c)) : c.window.taps();
+  };
+  made.pack_f32 = [](const KernelCall& call) {
+    const auto& c = call.configuration<Config>();
+    if (!Winograd::serves(c)) return Direct::pack(call);
+    winograd_transform_weights<Pairs>(Winograd::shape(c), Winograd::weights(c, call.in[0].as<float>()),
+                                      call.unit_begin, call.unit_end, call.out[0].as<typename Pairs::Cell>());
+  };
   return made;
+}
+
+Kernel emulated_forward() {
+  using Pairs = EmulatedPairs;
+  return choosing<Pairs, WinogradForward<Pairs>, Emulated<conv2d_kernel>, conv2d_kernel>();
+}
+Kernel emulated_input() {
+  using Pairs = EmulatedPairs;
+  return choosing<Pairs, WinogradInput<Pairs>, Emulated<conv2d_grad_input_kernel>,
+                  conv2d_grad_input_kernel>();
 }
 
 #if FASTNN_BFLOAT16_PAIRS
@@ -47,7 +133,6 @@ Kernel emulated() {
 // ---- By pairs of channels ---------------------------------------------------------------------------------
 
 using Pair = NativePairs::Cell;
-constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
 constexpr int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 constexpr int64_t pairs_of(int64_t n) { return (n + 1) / 2; }
@@ -120,11 +205,14 @@ void pack_reversed(const Config& c, const float* kernel, Pair* packed, int64_t f
 
 struct Forward {
   static void run(const KernelCall& call) { compute(call.configuration<Config>(), &call, call.scratch); }
-  static int64_t scratch(const Config& c) { return compute(c, nullptr, nullptr); }
+  static int64_t scratch(const KernelQuery& query) { return compute(config_of(query), nullptr, nullptr); }
   static int64_t packed_elements(const Config& c) {
     return c.groups * c.window.taps() * pairs_of(c.group_in()) * round_up(c.group_out(), L);
   }
-  static constexpr auto pack = pack_forward;
+  static void pack(const KernelCall& call) {
+    pack_forward(call.configuration<Config>(), call.in[0].as<float>(), call.out[0].as<Pair>(),
+                 call.unit_begin, call.unit_end);
+  }
 
  private:
   static int64_t compute(const Config& c, const KernelCall* call, std::byte* memory) {
@@ -177,11 +265,14 @@ struct Forward {
 
 struct InputGradient {
   static void run(const KernelCall& call) { compute(call.configuration<Config>(), &call, call.scratch); }
-  static int64_t scratch(const Config& c) { return compute(c, nullptr, nullptr); }
+  static int64_t scratch(const KernelQuery& query) { return compute(config_of(query), nullptr, nullptr); }
   static int64_t packed_elements(const Config& c) {
     return c.groups * c.window.taps() * pairs_of(c.group_out()) * round_up(c.group_in(), L);
   }
-  static constexpr auto pack = pack_reversed;
+  static void pack(const KernelCall& call) {
+    pack_reversed(call.configuration<Config>(), call.in[0].as<float>(), call.out[0].as<Pair>(),
+                  call.unit_begin, call.unit_end);
+  }
 
  private:
   static int64_t compute(const Config& c, const KernelCall* call, std::byte* memory) {
@@ -235,43 +326,22 @@ struct InputGradient {
   }
 };
 
-template <class Product>
-void pack(const KernelCall& call) {
-  Product::pack(call.configuration<Config>(), call.in[0].as<float>(), call.out[0].as<Pair>(), call.unit_begin,
-                call.unit_end);
-}
-
-template <class Product, const Kernel& Float32>
-Kernel native() {
-  Kernel made = emulated<Float32>();  // in lanes
-  made.f32.rows = Product::run;
-  made.scratch = [](const KernelQuery& query) {
-    return query.lanes > 1 ? float32_scratch<Float32>(query)
-                           : Product::scratch(*static_cast<const Config*>(query.config));
-  };
-  made.pack_input = 1;
-  made.pack_elements = [](const KernelQuery& query) {
-    return Product::packed_elements(*static_cast<const Config*>(query.config));
-  };
-  made.pack_f32 = pack<Product>;
-  made.pack_units = [](const KernelQuery& query) {
-    return static_cast<const Config*>(query.config)->window.taps();
-  };
-  return made;
-}
-
 Kernel forward_kernel() {
-  return multiplies_bfloat16() ? native<Forward, conv2d_kernel>() : emulated<conv2d_kernel>();
+  using Pairs = NativePairs;
+  return multiplies_bfloat16() ? choosing<Pairs, WinogradForward<Pairs>, Forward, conv2d_kernel>()
+                               : emulated_forward();
 }
 Kernel input_kernel() {
-  return multiplies_bfloat16() ? native<InputGradient, conv2d_grad_input_kernel>()
-                               : emulated<conv2d_grad_input_kernel>();
+  using Pairs = NativePairs;
+  return multiplies_bfloat16()
+             ? choosing<Pairs, WinogradInput<Pairs>, InputGradient, conv2d_grad_input_kernel>()
+             : emulated_input();
 }
 
 #else
 
-Kernel forward_kernel() { return emulated<conv2d_kernel>(); }
-Kernel input_kernel() { return emulated<conv2d_grad_input_kernel>(); }
+Kernel forward_kernel() { return emulated_forward(); }
+Kernel input_kernel() { return emulated_input(); }
 
 #endif
 

@@ -73,11 +73,9 @@ struct Conv2dGradKernel {
     const auto& c = call.configuration<Config>();
     if constexpr (std::is_same_v<T, float> && E == 1) {
       if (winograd_serves_kernel(forward_shape(c))) {
-        const float* dy = call.in[1].as<float>();
-        winograd_grad_kernel(forward_shape(c), call.in[0].as<float>(), dy, call.count,
-                             call.out[0].as<float>(), call.scratch);
-        if (c.has_bias) sum_positions(dy, call.count * c.window.positions(), c.out, call.out[1].as<float>());
-        return;
+        return winograd_grad_kernel(forward_shape(c), call.in[0].as<float>(), call.in[1].as<float>(),
+                                    call.count, call.out[0].as<float>(),
+                                    c.has_bias ? call.out[1].as<float>() : nullptr, call.scratch);
       }
     }
     Partial(c, call.scratch).add(call);

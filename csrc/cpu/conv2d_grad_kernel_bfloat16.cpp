@@ -1,8 +1,12 @@
 // conv2d's kernel gradient with compute_dtype "bfloat16": products of pairs of samples, summed over positions
 // in register tiles of K input channels times C vectors of output channels. A tile's last sample goes with
-// zeros where their number is odd. Elsewhere, and in batch lanes, the kernel for float32 computes with
-// rounded copies. The bias's gradient is a sum of what was not rounded.
+// zeros where their number is odd. Where Winograd's form serves, it does so on all processors. Elsewhere, and
+// in batch lanes, the kernel for float32 computes with rounded copies. The bias's gradient is a sum of what
+// was not rounded.
 #include "cpu/conv2d_correlate.h"
+#include "cpu/conv2d_product.h"
+#include "cpu/conv2d_shape.h"
+#include "cpu/conv2d_winograd.h"
 #include "cpu/rounded.h"
 #include "cpu/sum_positions.h"
 #include "ops/conv2d.h"
@@ -42,14 +46,32 @@ int64_t float32_scratch(const KernelQuery& query) {
   return rounded_scratch(query) + conv2d_grad_kernel_kernel.scratch(query);
 }
 
-Kernel emulated() {
+/// In rows: Winograd's form where that serves, else the direct one.
+template <class Pairs, class Direct>
+Kernel choosing() {
   Kernel made{};
-  made.f32.rows = rounded_but_bias<float32_rows>;
+  made.f32.rows = [](const KernelCall& call) {
+    const auto& c = call.configuration<Config>();
+    if (!winograd_serves_kernel<Pairs>(forward_shape(c))) return Direct::run(call);
+    winograd_grad_kernel<Pairs>(forward_shape(c), call.in[0].as<float>(), call.in[1].as<float>(), call.count,
+                                call.out[0].as<float>(), c.has_bias ? call.out[1].as<float>() : nullptr,
+                                call.scratch);
+  };
   made.f32.lanes = rounded_but_bias<float32_lanes>;
-  made.scratch = float32_scratch;
+  made.scratch = [](const KernelQuery& query) {
+    if (query.lanes > 1) return float32_scratch(query);
+    const Correlation shape = forward_shape(*static_cast<const Config*>(query.config));
+    return winograd_serves_kernel<Pairs>(shape) ? winograd_grad_kernel_scratch<Pairs>(shape, query.samples)
+                                                : Direct::scratch(query);
+  };
   made.lane_accumulators = conv2d_grad_kernel_kernel.lane_accumulators;
   return made;
 }
+
+struct Emulated {
+  static void run(const KernelCall& call) { rounded_but_bias<float32_rows>(call); }
+  static int64_t scratch(const KernelQuery& query) { return float32_scratch(query); }
+};
 
 #if FASTNN_BFLOAT16_PAIRS
 
@@ -58,69 +80,7 @@ Kernel emulated() {
 using Pair = NativePairs::Cell;
 constexpr int64_t L = vector_lanes<float>;
 using V = Vec<float, L>;
-using Pairs = Vec<Pair, L>;
-
-/// A block of positions. Strides are in elements.
-struct Block {
-  int64_t rows, positions;
-  int64_t x_row, x_position;
-  int64_t dy_row, dy_position;
-  int64_t out_row;  ///< from input channel to input channel
-};
-
 constexpr int kMostVectors = 4;
-constexpr int kMostInputs = 12;
-
-/// Input channels beside that many vectors for which sums and operands fit the registers.
-constexpr int inputs_beside(int vectors) { return vectors <= 2 ? 12 : vectors == 3 ? 8 : 6; }
-
-// last: channels of the last vector.
-template <int C, int K>
-void product_tile(const Block& block, const Pair* x, const Pair* dy, float* out, int64_t last) {
-  const Block b = block;
-  V sum[K][C] = {};
-  for (int64_t r = 0; r < b.rows; ++r) {
-    const Pair* xp = x + r * b.x_row;
-    const Pair* gp = dy + r * b.dy_row;
-    for (int64_t p = 0; p < b.positions; ++p) {
-      Pairs g[C];
-      unroll<C>([&](auto c) {
-        g[c] = hold(c < C - 1 ? load<Pairs>(gp + c * L) : load_partial<Pairs>(gp + c * L, last));
-      });
-      unroll<K>([&](auto k) {
-        const Pairs v = hold(broadcast<Pairs>(xp[k]));
-        unroll<C>([&](auto c) { sum[k][c] = NativePairs::multiply_add(v, g[c], sum[k][c]); });
-      });
-      xp += b.x_position;
-      gp += b.dy_position;
-    }
-  }
-  unroll<K * C>([&](auto i) {
-    constexpr int k = i / C, c = i % C;
-    float* target = out + k * b.out_row + c * L;
-    if (c < C - 1 || last == L) {
-      store(target, load<V>(target) + sum[k][c]);
-    } else {
-      store_partial(target, load_partial<V>(target, last) + sum[k][c], last);
-    }
-  });
-}
-
-using ProductFn = void (*)(const Block&, const Pair* x, const Pair* dy, float* out, int64_t last);
-
-template <size_t I>
-constexpr ProductFn product_at() {
-  constexpr int vectors = static_cast<int>(I) / kMostInputs + 1,
-                inputs = static_cast<int>(I) % kMostInputs + 1;
-  if constexpr (inputs <= inputs_beside(vectors)) {
-    return product_tile<vectors, inputs>;
-  } else {
-    return nullptr;
-  }
-}
-constexpr auto kProducts = []<size_t... I>(std::index_sequence<I...>) {
-  return std::array<ProductFn, sizeof...(I)>{product_at<I>()...};
-}(std::make_index_sequence<static_cast<size_t>(kMostVectors* kMostInputs)>{});
 
 class KernelGradient {
  public:
@@ -136,7 +96,7 @@ class KernelGradient {
     const int64_t vectors = (c_.group_out() + L - 1) / L;
     vectors_ = Split::balanced(vectors, kMostVectors);
     inputs_ = Split::balanced(merged_ ? w_.columns * c_.in : c_.group_in(),
-                              inputs_beside(static_cast<int>(vectors_.size)));
+                              positions_beside(static_cast<int>(vectors_.size)));
   }
 
   int64_t scratch_bytes() const { return scratch_.used(); }
@@ -187,13 +147,13 @@ class KernelGradient {
         const int64_t offset_x = kx * w_.dilation_x - w_.pad_left;
         const auto [x, x_end] = inside(0, w_.out_width, w_.stride_x, offset_x, w_.width);
         if (x >= x_end) continue;
-        const Block block{.rows = y_end - y,
-                          .positions = x_end - x,
-                          .x_row = w_.stride_y * w_.width * c_.in,
-                          .x_position = w_.stride_x * c_.in,
-                          .dy_row = w_.out_width * c_.out,
-                          .dy_position = c_.out,
-                          .out_row = c_.out};
+        const Block<Pair> block{.rows = y_end - y,
+                                .positions = x_end - x,
+                                .x_row = w_.stride_y * w_.width * c_.in,
+                                .x_position = w_.stride_x * c_.in,
+                                .dy_row = w_.out_width * c_.out,
+                                .dy_position = c_.out,
+                                .out_row = c_.out};
         const int64_t cell = (y * w_.stride_y + offset_y) * w_.width + x * w_.stride_x + offset_x;
         add_tap(block, x_ + cell * c_.in, dy_ + (y * w_.out_width + x) * c_.out,
                 out + (ky * w_.columns + kx) * c_.group_in() * c_.out);
@@ -201,7 +161,7 @@ class KernelGradient {
     }
   }
 
-  void add_tap(const Block& block, const Pair* x, const Pair* dy, float* out) {
+  void add_tap(const Block<Pair>& block, const Pair* x, const Pair* dy, float* out) {
     for (int64_t g = 0; g < c_.groups; ++g) {
       for (int64_t i = 0; i < inputs_.parts; ++i) {
         const int64_t k = inputs_.first(i), inputs = inputs_.size_of(i);
@@ -209,8 +169,8 @@ class KernelGradient {
           const int64_t at = vectors_.first(j) * L, vectors = vectors_.size_of(j);
           const int64_t last = std::min(L, c_.group_out() - at - (vectors - 1) * L);
           const int64_t channel = g * c_.group_out() + at;
-          kProducts[static_cast<size_t>((vectors - 1) * kMostInputs + inputs - 1)](
-              block, x + g * c_.group_in() + k, dy + channel, out + k * c_.out + channel, last);
+          ProductTable<Pair, 1>::at(vectors, inputs)(block, x + g * c_.group_in() + k, dy + channel,
+                                                     out + k * c_.out + channel, last);
         }
       }
     }
@@ -226,23 +186,22 @@ class KernelGradient {
   Split vectors_, inputs_;
 };
 
-Kernel chosen() {
-  Kernel made = emulated();
-  if (!multiplies_bfloat16()) return made;
-  made.f32.rows = [](const KernelCall& call) {
+struct Direct {
+  static void run(const KernelCall& call) {
     KernelGradient(call.configuration<Config>(), call.scratch).add(call);
-  };
-  made.scratch = [](const KernelQuery& query) {
-    return query.lanes > 1
-               ? float32_scratch(query)
-               : KernelGradient(*static_cast<const Config*>(query.config), nullptr).scratch_bytes();
-  };
-  return made;
+  }
+  static int64_t scratch(const KernelQuery& query) {
+    return KernelGradient(*static_cast<const Config*>(query.config), nullptr).scratch_bytes();
+  }
+};
+
+Kernel chosen() {
+  return multiplies_bfloat16() ? choosing<NativePairs, Direct>() : choosing<EmulatedPairs, Emulated>();
 }
 
 #else
 
-Kernel chosen() { return emulated(); }
+Kernel chosen() { return choosing<EmulatedPairs, Emulated>(); }
 
 #endif
 

@@ -10,7 +10,7 @@
 
 namespace fastnn::cpu {
 
-/// A block of positions. Strides are in elements.
+/// A block of positions (with pairs of bfloat16: of pairs of positions or samples). Strides are in elements.
 template <class T>
 struct Block {
   int64_t rows, positions;
@@ -20,15 +20,17 @@ struct Block {
 };
 
 template <class T>
-using ProductFn = void (*)(const Block<T>&, const T* x, const T* dy, T* out, int64_t last);
+using ProductFn = void (*)(const Block<T>&, const T* x, const T* dy, Sum<T>* out, int64_t last);
 
 // last: channels of the last block in rows.
 template <class T, int E, int C, int K>
-void product_tile(const Block<T>& block, const T* x, const T* dy, T* out, [[maybe_unused]] int64_t last) {
+void product_tile(const Block<T>& block, const T* x, const T* dy, Sum<T>* out,
+                  [[maybe_unused]] int64_t last) {
   constexpr int L = vector_lanes<T>;
   using V = Vec<T, L>;
+  using S = Vec<Sum<T>, L>;
   const Block<T> b = block;
-  V sum[K][C] = {};
+  S sum[K][C] = {};
   for (int64_t r = 0; r < b.rows; ++r) {
     const T* xp = x + r * b.x_row;
     const T* gp = dy + r * b.dy_row;
@@ -52,14 +54,14 @@ void product_tile(const Block<T>& block, const T* x, const T* dy, T* out, [[mayb
         for (int c = 0; c < C; ++c) g[c] = hold(gradient(c));
         for (int k = 0; k < K; ++k) {
           const V v = hold(input(k));
-          for (int c = 0; c < C; ++c) sum[k][c] = fma(v, g[c], sum[k][c]);
+          for (int c = 0; c < C; ++c) sum[k][c] = multiply_add(v, g[c], sum[k][c]);
         }
       } else {
         V v[K];
         for (int k = 0; k < K; ++k) v[k] = hold(input(k));
         for (int c = 0; c < C; ++c) {
           const V g = hold(gradient(c));
-          for (int k = 0; k < K; ++k) sum[k][c] = fma(v[k], g, sum[k][c]);
+          for (int k = 0; k < K; ++k) sum[k][c] = multiply_add(v[k], g, sum[k][c]);
         }
       }
       xp += b.x_position;
@@ -68,11 +70,11 @@ void product_tile(const Block<T>& block, const T* x, const T* dy, T* out, [[mayb
   }
   unroll<K * C>([&](auto i) {
     constexpr int k = i / C, c = i % C;
-    T* target = out + k * b.out_row + c * L;
+    Sum<T>* target = out + k * b.out_row + c * L;
     if (E > 1 || c < C - 1 || last == L) {
-      store(target, load<V>(target) + sum[k][c]);
+      store(target, load<S>(target) + sum[k][c]);
     } else {
-      store_partial(target, load_partial<V>(target, last) + sum[k][c], last);
+      store_partial(target, load_partial<S>(target, last) + sum[k][c], last);
     }
   });
 }

@@ -55,6 +55,10 @@ struct EmulatedPairs {
     store(to, detail::swap_pairs(round_bfloat16(first), all));
     store(to + L, detail::swap_pairs(round_bfloat16(second), all));
   }
+  // Cells of L numbers in a row.
+  static FASTNN_INLINE void round_half_row(V v, Cell* to) {
+    store(to, detail::swap_pairs(round_bfloat16(v), detail::Indices<L>{}));
+  }
   // Lane by lane pairs of an even and an odd number: `step` cells from one cell of a pair to the next.
   static FASTNN_INLINE void round_pairs(V even, V odd, Cell* to, std::int64_t step) {
     store(to, round_bfloat16(odd));
@@ -92,6 +96,11 @@ struct NativePairs {
     return result;
   }
   static FASTNN_INLINE void round_row(V first, V second, Cell* to) { store(to, convert(first, second)); }
+  static FASTNN_INLINE void round_half_row(V v, Cell* to) {
+    Vec<std::int32_t, L / 2> result;
+    asm("vcvtneps2bf16 %1, %0" : "=v"(result) : "v"(v));
+    store(to, result);
+  }
   using Held = Pairs;
   static FASTNN_INLINE Held held(V even, V odd) {
     using Halves = Vec<std::int16_t, 2 * L>;

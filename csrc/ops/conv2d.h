@@ -25,6 +25,11 @@
 // 0.66 of the direct form's root mean square error, for its sums are nine times as long. A cell that is not
 // finite, or whose fourfold is not, reaches all outputs of the 2x2 blocks that see it; an infinity may arrive
 // as NaN. Sums of small integers stay exact.
+//
+// With compute_dtype "bfloat16" operands are rounded after their transforms, v = 2^-8, and the bound is
+//   (16 (n + 12) u + 32 v) * the same sum
+// (the direct form's: ((n + 1) u + 2 v) * sum |a b|); the root mean square error is 1.4 to 1.7 of the direct
+// form's. A choice by channels and image size alone, and results are the same bits on all processors.
 #pragma once
 
 #include "ops/activation.h"
