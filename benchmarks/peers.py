@@ -3,7 +3,8 @@
 Every framework runs the same network on the same data at its own defaults, in a process of its own; the
 processes take turns, round after round, so that a machine whose speed drifts is fair to all. The table gives
 medians, fastnn's advantage as the median of the rounds' ratios, and the share of the multiply-add peak
-measured in the same run.
+measured in the same run. Where there are more threads, fastnn takes a further turn on one, which tells what
+the others bring.
 
     python benchmarks/peers.py                        # LeNet-5, all frameworks that can be imported
     python benchmarks/peers.py --case all --rounds 5 --json benchmarks/results/peers.json
@@ -85,22 +86,26 @@ def time_case(name: str, args: argparse.Namespace, interpreters: dict[str, str],
         f: [] for f in asked if can_import(interpreters.get(f, sys.executable), f)
     }
     threads = case.threads or args.threads
-    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), FASTNN_NUM_THREADS=str(threads))
+    one_thread: list[dict[str, Any]] = []
+
+    def turn(framework: str, threads: int) -> dict[str, Any]:
+        command = [interpreters.get(framework, sys.executable), __file__, "--worker", framework]
+        command += ["--case", name, "--data", data, "--seconds", str(args.seconds)]
+        environment = dict(os.environ, OMP_NUM_THREADS=str(threads), FASTNN_NUM_THREADS=str(threads))
+        made = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+        if made.returncode != 0:
+            raise SystemExit(f"{framework}, {name}:\n{made.stderr}")
+        run: dict[str, Any] = json.loads(made.stdout.strip().splitlines()[-1])
+        print(f"{name}: {framework}, threads: {threads}, {run['seconds']:.6f} s", file=sys.stderr, flush=True)
+        return run
+
     peaks = []
-    for number in range(args.rounds):
+    for _ in range(args.rounds):
         peaks.append(_core.fma_peak(threads))
         for framework, runs in found.items():
-            command = [interpreters.get(framework, sys.executable), __file__, "--worker", framework]
-            command += ["--case", name, "--data", data, "--seconds", str(args.seconds)]
-            made = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
-            if made.returncode != 0:
-                raise SystemExit(f"{framework}, {name}:\n{made.stderr}")
-            runs.append(json.loads(made.stdout.strip().splitlines()[-1]))
-            print(
-                f"{name}, round {number + 1}: {framework} {runs[-1]['seconds']:.6f} s",
-                file=sys.stderr,
-                flush=True,
-            )
+            runs.append(turn(framework, threads))
+            if framework == "fastnn" and threads > 1:
+                one_thread.append(turn(framework, 1))
     peak = statistics.median(peaks)
     samples = 60_000 if case.unit == "epoch" else case.batch
     rows = []
@@ -123,6 +128,10 @@ def time_case(name: str, args: argparse.Namespace, interpreters: dict[str, str],
                 "rounds": [run["seconds"] for run in runs],
             }
         )
+    gain = None
+    if one_thread:
+        pairs = zip(one_thread, found["fastnn"], strict=True)
+        gain = statistics.median(alone["seconds"] / together["seconds"] for alone, together in pairs)
     return {
         "case": name,
         "title": case.title,
@@ -132,6 +141,8 @@ def time_case(name: str, args: argparse.Namespace, interpreters: dict[str, str],
         "peak_gflops": peak * 1e-9,
         "arithmetic_floor_seconds": case.flops * samples / peak,
         "rows": rows,
+        "threads_gain": gain,
+        "rounds_on_one_thread": [run["seconds"] for run in one_thread],
         "absent": [f for f in asked if f not in found],
     }
 
@@ -149,6 +160,8 @@ def show(figures: dict[str, Any]) -> None:
             f"  {row['framework']:<12} {row['version']:<12} {1e3 * row['seconds']:>11.4f} ms {ratio:>8} "
             f"{row['percent_of_peak']:>6.1f}% of peak {accuracy}"
         )
+    if figures["threads_gain"]:
+        print(f"  fastnn is {figures['threads_gain']:.2f}x as fast as on one thread")
     if figures["absent"]:
         print("  not installed: " + ", ".join(figures["absent"]))
 

@@ -31,11 +31,12 @@ def main() -> None:
         f"peak on 2 threads, measured in the same runs, is {min(peaks):.0f} to {max(peaks):.0f} GFLOP/s; "
         f"float32, Adam, each framework at its defaults ({names}). Medians of at least {rounds} rounds in "
         "which the frameworks took turns; in brackets, the median of the rounds' ratios to fastnn. Shares of "
-        "the peak count a convolution's direct arithmetic, of which Winograd's form needs 4 of 9. A row's "
+        "the peak count a convolution's direct arithmetic, of which Winograd's form needs 4 of 9; the gain "
+        "by threads is fastnn's speed beside its own on one thread, in the same rounds. A row's "
         f"command: `{command}`, with the case's name from `benchmarks/sides/cases.py`.",
         "",
-        "| work | fastnn | of the peak | " + " | ".join(PEERS.values()) + " |",
-        "|---|---|---|" + "---|" * len(PEERS),
+        "| work | fastnn | of the peak | by threads | " + " | ".join(PEERS.values()) + " |",
+        "|---|---|---|---|" + "---|" * len(PEERS),
     ]
     for case in cases:
         rows = {row["framework"]: row for row in case["rows"]}
@@ -43,6 +44,7 @@ def main() -> None:
         article = "an" if case["unit"] == "epoch" else "a"
         title = f"{case['title']}, batch {case['batch']}, {article} {case['unit']}"
         cells = [title, f"**{time_text(own['seconds'])}**", f"{own['percent_of_peak']:.0f} %"]
+        cells.append(f"{case['threads_gain']:.2f}x" if case.get("threads_gain") else "")
         for peer in PEERS:
             row = rows.get(peer)
             ratio = "" if row is None else f" ({row['times_fastnn']:.1f}x)"

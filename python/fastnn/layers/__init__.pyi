@@ -40,6 +40,7 @@ from .dropout import GaussianNoise as GaussianNoise
 from .dropout import SpatialDropout1D as SpatialDropout1D
 from .dropout import SpatialDropout2D as SpatialDropout2D
 from .dropout import SpatialDropout3D as SpatialDropout3D
+from .einsum_dense import EinsumDense as EinsumDense
 from .embedding import Embedding as Embedding
 from .function import Lambda as Lambda
 from .group_normalization import GroupNormalization as GroupNormalization
@@ -78,6 +79,8 @@ from .normalization import BatchNormalization as BatchNormalization
 from .normalization import LayerNormalization as LayerNormalization
 from .normalization import RMSNormalization as RMSNormalization
 from .operation import Operation as Operation
+from .plain_attention import AdditiveAttention as AdditiveAttention
+from .plain_attention import Attention as Attention
 from .pooling import AveragePooling1D as AveragePooling1D
 from .pooling import AveragePooling3D as AveragePooling3D
 from .pooling import AvgPool1D as AvgPool1D
@@ -129,6 +132,7 @@ from .serialization import serialize as serialize
 from .standardizing import Normalization as Normalization
 from .transformer import TransformerDecoder as TransformerDecoder
 from .transformer import TransformerEncoder as TransformerEncoder
+from .unit_normalization import UnitNormalization as UnitNormalization
 from .weight import Weight as Weight
 from .wrappers import Bidirectional as Bidirectional
 from .wrappers import TimeDistributed as TimeDistributed

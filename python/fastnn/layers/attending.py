@@ -173,7 +173,7 @@ class Attending(Layer):
             ),
             self._attention_mask(attention_mask, shapes[0], shapes[1]),
         ]
-        mask = _all_of([m for m in masks if m is not None])
+        mask = all_of([m for m in masks if m is not None])
         heads = [self._query(query), self._key(key), self._value(value)]
         if self._rotary is not None:
             heads[:2] = (self._rotary(x) for x in heads[:2])
@@ -223,7 +223,7 @@ class Attending(Layer):
             own = apply("reshape", [positions], {"shape": [length, 1]})
             every = constant(np.arange(places, dtype="int32"), "int32")
             masks.append(apply("compare", [every, own], {"kind": "less_equal"}))
-        mask = _all_of([m for m in masks if m is not None])
+        mask = all_of([m for m in masks if m is not None])
         attributes = {"scale": 1 / math.sqrt(queries.shape[-1])}
         out = self._output(apply_all("attention", [queries, keys, values, mask], attributes)[0])  # type: ignore[misc]
         return out if index is None else (out, (keys, values))
@@ -276,8 +276,6 @@ def attention_with_scores(
     heads: list[Tensor], mask: Tensor | None, attributes: dict[str, Any]
 ) -> tuple[Tensor, Tensor]:
     """Compute what the op `attention` does by matrix products; return the probabilities as well."""
-    from fastnn.ops._dispatch import constant
-
     query, key, value = heads
     length, count, size = (int(n or 0) for n in query.shape[1:])
     keys, key_heads = (int(n or 0) for n in key.shape[1:3])
@@ -299,14 +297,8 @@ def attention_with_scores(
     scores = apply("reshape", [scores], {"shape": [count, length, keys]})
     seen = [] if mask is None else [mask]
     if attributes["causal"]:
-        seen.append(constant(np.tril(np.ones((length, keys), "int32")), "int32"))
-    visible = _all_of(seen)
-    if visible is not None:
-        lowest = constant(np.full((), np.finfo(query.dtype).min / 2), query.dtype)
-        scores = apply("where", [apply("cast", [visible], {"dtype": "bool"}), scores, lowest])
-    scores = apply("softmax", [scores], {"axis": 2})
-    if visible is not None:  # a query that sees no key gets nothing
-        scores = apply("multiply", [scores, apply("cast", [visible], {"dtype": query.dtype})])
+        seen.append(causal_mask(length, keys))
+    scores = masked_softmax(scores, all_of(seen))
     used = scores
     if attributes["dropout"] > 0:
         used = apply("dropout", [scores], {"rate": attributes["dropout"], "seed": attributes["seed"]})
@@ -315,7 +307,27 @@ def attention_with_scores(
     return apply("transpose", [mixed], {"perm": [1, 0, 2]}), scores
 
 
-def _all_of(masks: list[Tensor]) -> Tensor | None:
+def causal_mask(queries: Any, keys: Any) -> Tensor:
+    """Return which keys are at a query's own position or before it: (queries, keys)."""
+    from fastnn.ops._dispatch import constant
+
+    return constant(np.tril(np.ones((queries, keys), "int32")), "int32")
+
+
+def masked_softmax(scores: Tensor, visible: Tensor | None) -> Tensor:
+    """Return the softmax along the last axis of what is visible, and 0 for the rest."""
+    from fastnn.ops._dispatch import constant
+
+    if visible is not None:
+        lowest = constant(np.full((), np.finfo(scores.dtype).min / 2), scores.dtype)
+        scores = apply("where", [apply("cast", [visible], {"dtype": "bool"}), scores, lowest])
+    scores = apply("softmax", [scores], {"axis": scores.ndim - 2})
+    if visible is not None:  # a query that sees no key gets nothing
+        scores = apply("multiply", [scores, apply("cast", [visible], {"dtype": scores.dtype})])
+    return scores
+
+
+def all_of(masks: list[Tensor]) -> Tensor | None:
     """Return the mask that is set where all are; a single one as it is."""
     if len(masks) < 2:
         return masks[0] if masks else None

@@ -35,7 +35,9 @@ from fastnn.losses.functions import (
     categorical_crossentropy,
     categorical_focal_crossentropy,
     categorical_hinge,
+    circle,
     cosine_similarity,
+    dice,
     hinge,
     huber,
     kl_divergence,
@@ -47,7 +49,9 @@ from fastnn.losses.functions import (
     poisson,
     sparse_categorical_crossentropy,
     squared_hinge,
+    tversky,
 )
+from fastnn.losses.overlap import Dice, Tversky
 from fastnn.losses.regression import (
     CosineSimilarity,
     Huber,
@@ -59,15 +63,18 @@ from fastnn.losses.regression import (
     Poisson,
 )
 from fastnn.losses.sequences import CTC
-from fastnn.losses.similarity import Contrastive, NTXent, Triplet
+from fastnn.losses.similarity import Circle, Contrastive, NTXent, Triplet
 
 __all__ = [
     "Loss",
     "FunctionLoss",
     "CTC",
+    "Circle",
     "Contrastive",
+    "Dice",
     "NTXent",
     "Triplet",
+    "Tversky",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
@@ -90,7 +97,9 @@ __all__ = [
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
     "categorical_hinge",
+    "circle",
     "cosine_similarity",
+    "dice",
     "hinge",
     "huber",
     "kl_divergence",
@@ -102,6 +111,7 @@ __all__ = [
     "poisson",
     "sparse_categorical_crossentropy",
     "squared_hinge",
+    "tversky",
     "mse",
     "mae",
     "mape",
@@ -144,9 +154,12 @@ _CLASSES: tuple[type[Any], ...] = (
     SparseCategoricalCrossentropy,
     SquaredHinge,
     CTC,
+    Circle,
     Contrastive,
+    Dice,
     NTXent,
     Triplet,
+    Tversky,
 )
 _SHORT: dict[str, type[Any]] = {
     "mse": MeanSquaredError,

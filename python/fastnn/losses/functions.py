@@ -17,6 +17,7 @@ from fastnn.losses.categorical import (
     KLDivergence,
     SparseCategoricalCrossentropy,
 )
+from fastnn.losses.overlap import Dice, Tversky
 from fastnn.losses.regression import (
     CosineSimilarity,
     Huber,
@@ -27,21 +28,22 @@ from fastnn.losses.regression import (
     MeanSquaredLogarithmicError,
     Poisson,
 )
+from fastnn.losses.similarity import Circle
 
 _LEFT_OUT = ("self", "reduction", "name", "dtype")
-_DOC = """Compute `{cls}` of arrays, one loss for each vector along the last axis.
+_DOC = """Compute `{cls}` of arrays, one loss for {each}.
 
     Parameters
     ----------
     y_true, y_pred : array_like
-        Labels and predictions, as the class takes them; one-dimensional ones are a single vector.
+        Labels and predictions, as the class takes them{single}.
     **options
         {options}
 
     Returns
     -------
     numpy.ndarray or float
-        Of the predictions' shape without the last axis.
+        {shape}
 
     Raises
     ------
@@ -56,7 +58,22 @@ _DOC = """Compute `{cls}` of arrays, one loss for each vector along the last axi
     """
 
 
-def _function(cls: type[Loss], name: str, example: str, result: str) -> Callable[..., Any]:
+_EACH_VECTOR = (
+    "each vector along the last axis",
+    "; one-dimensional ones are a single vector",
+    "Of the predictions' shape without the last axis.",
+)
+_OVER_AXES = (
+    "all of them, or for each of what `axis` leaves",
+    "",
+    "A number; with `axis`, of the predictions' shape without those axes.",
+)
+_EACH_SAMPLE = ("each sample", "", "Of shape (samples,).")
+
+
+def _function(
+    cls: type[Loss], name: str, example: str, result: str, words: tuple[str, str, str] = _EACH_VECTOR
+) -> Callable[..., Any]:
     parameters = [p for p in inspect.signature(cls.__init__).parameters.values() if p.name not in _LEFT_OUT]
 
     def compute(y_true: Any, y_pred: Any, **options: Any) -> Any:
@@ -64,7 +81,7 @@ def _function(cls: type[Loss], name: str, example: str, result: str) -> Callable
         if unknown:
             raise TypeError(f"{name}: unknown argument '{unknown[0]}'")
         loss: Any = cls(reduction=None, name=name, **options)
-        if np.ndim(y_pred) != 1:
+        if np.ndim(y_pred) != 1 or words is not _EACH_VECTOR:
             return loss(y_true, y_pred)
         return loss(np.asarray(y_true)[None], np.asarray(y_pred)[None])[0]
 
@@ -80,7 +97,12 @@ def _function(cls: type[Loss], name: str, example: str, result: str) -> Callable
     listed = ", ".join(f"`{p.name}`" for p in parameters)
     options = f"Of the class: {listed}." if listed else "There are none."
     compute.__doc__ = _DOC.format(
-        cls=cls.__name__, name=name, options=options, example=example, result=result
+        cls=cls.__name__,
+        name=name,
+        options=options,
+        example=example,
+        result=result,
+        **dict(zip(("each", "single", "shape"), words, strict=True)),
     )
     compute.loss_class = cls  # type: ignore[attr-defined]
     return compute
@@ -158,4 +180,13 @@ categorical_hinge = _function(
     "categorical_hinge",
     "[[0.0, 1.0], [0.0, 1.0]], [[0.5, 0.25], [0.0, 2.0]]",
     "array([1.25, 0.  ], dtype=float32)",
+)
+dice = _function(Dice, "dice", _BITS, "np.float32(0.7333)", _OVER_AXES)
+tversky = _function(Tversky, "tversky", _BITS, "np.float32(0.7333)", _OVER_AXES)
+circle = _function(
+    Circle,
+    "circle",
+    "[0, 0, 1], [[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], gamma=1.0",
+    "array([0.6163, 0.9617, 0.    ], dtype=float32)",
+    _EACH_SAMPLE,
 )

@@ -191,3 +191,67 @@ class NTXent(SimilarityLoss):
     def call(self, graph: _core.Graph, y_true: int, y_pred: int) -> int:
         """Add the losses' node."""
         return graph.add("nt_xent", [y_pred], {"temperature": self.temperature}, self.name)[0]
+
+
+class Circle(Loss):
+    """Vectors of one class should be alike, those of others not (Sun et al. 2020).
+
+    With the cosines s of a sample and those of its class, and t of it and all others of the batch,
+    ``log(1 + sum(exp(-gamma (1 + margin - s) (s - 1 + margin))) sum(exp(gamma (t + margin) (t - margin))))``;
+    the first factors are at least 0. Predictions are (None, features), of length 1 (see
+    `UnitNormalization`), labels class numbers, (None,) or (None, 1). Where there is no other sample of the
+    class, or none of another, the loss is 0.
+
+    Parameters
+    ----------
+    gamma : float, default 80.0
+        Scale of the exponents, above 0.
+    margin : float, default 0.4
+        How far cosines may be from 1 and 0.
+    remove_diagonal : bool, default True
+        Whether a sample is not counted among those of its own class.
+    reduction, name, dtype
+        See `Loss`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.losses import Circle
+    >>> vectors = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [-1.0, 0.0]])
+    >>> Circle(gamma=4.0, reduction=None)([0, 0, 1, 1], vectors).round(4)
+    array([0.9271, 2.1771, 5.3592, 4.0704])
+    """
+
+    def __init__(
+        self,
+        gamma: float = 80.0,
+        margin: float = 0.4,
+        remove_diagonal: bool = True,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "circle",
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.gamma = real("Circle", "gamma", gamma, 0, above=True)
+        self.margin = real("Circle", "margin", margin)
+        self.remove_diagonal = bool(remove_diagonal)
+
+    label_kind = "ids"
+
+    def label_spec(self, prediction_dims: Sequence[int], dtype: str = "float32") -> tuple[list[int], str]:
+        """Say what the labels' graph input must be: a class number a sample."""
+        return [], "int32"
+
+    def check_labels(self, y: Any, prediction_dims: Sequence[int], name: str = "y") -> npt.NDArray[Any]:
+        """Check the predictions' shape, and that labels are whole numbers, one a sample."""
+        dims = [int(n) for n in prediction_dims]
+        if len(dims) != 1:
+            raise ValueError(
+                f"{self.label}: predictions must have shape (None, features), got {(None, *dims)}"
+            )
+        return match_labels(y, dims, "ids", self.label, name)
+
+    def call(self, graph: _core.Graph, y_true: int, y_pred: int) -> int:
+        """Add the losses' node."""
+        attributes = {"gamma": self.gamma, "margin": self.margin, "remove_diagonal": self.remove_diagonal}
+        return graph.add("circle_loss", [y_pred, y_true], attributes, self.name)[0]

@@ -17,6 +17,7 @@ Examples
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,7 @@ from fastnn.metrics.accuracy import (
 )
 from fastnn.metrics.auc import AUC
 from fastnn.metrics.base import Mean, MeanMetric, Metric
+from fastnn.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 from fastnn.metrics.of_losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -51,7 +53,13 @@ from fastnn.metrics.of_losses import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
-from fastnn.metrics.tables import ConfusionMatrix, MeanIoU, R2Score
+from fastnn.metrics.operating_points import (
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
+from fastnn.metrics.tables import ConfusionMatrix, R2Score
 from fastnn.metrics.threshold_counts import FalseNegatives, FalsePositives, TrueNegatives, TruePositives
 from fastnn.metrics.thresholds import F1Score, FBetaScore, Precision, Recall
 from fastnn.reports import classification_report, confusion_matrix
@@ -68,6 +76,10 @@ __all__ = [
     "TopKCategoricalAccuracy",
     "SparseTopKCategoricalAccuracy",
     "AUC",
+    "BinaryIoU",
+    "IoU",
+    "OneHotIoU",
+    "OneHotMeanIoU",
     "ConfusionMatrix",
     "F1Score",
     "FBetaScore",
@@ -78,6 +90,10 @@ __all__ = [
     "TruePositives",
     "Precision",
     "Recall",
+    "PrecisionAtRecall",
+    "RecallAtPrecision",
+    "SensitivityAtSpecificity",
+    "SpecificityAtSensitivity",
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalHinge",
@@ -110,6 +126,10 @@ _CLASSES: tuple[type[Any], ...] = (
     TopKCategoricalAccuracy,
     SparseTopKCategoricalAccuracy,
     AUC,
+    BinaryIoU,
+    IoU,
+    OneHotIoU,
+    OneHotMeanIoU,
     ConfusionMatrix,
     F1Score,
     FBetaScore,
@@ -120,6 +140,10 @@ _CLASSES: tuple[type[Any], ...] = (
     TruePositives,
     Precision,
     Recall,
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
     BinaryCrossentropy,
     CategoricalCrossentropy,
     CategoricalHinge,
@@ -147,6 +171,8 @@ _NAMES: dict[type[Any], str] = {
 }
 _SHORT: dict[str, type[Any]] = {
     "acc": Accuracy,
+    "iou": IoU,
+    "binary_iou": BinaryIoU,
     "mean_iou": MeanIoU,
     "mse": MeanSquaredError,
     "mae": MeanAbsoluteError,
@@ -212,6 +238,7 @@ def get(identifier: Any) -> Metric:
     if isinstance(identifier, str):
         cls = _KIND.find(identifier)
         if cls is not None:
+            _check_defaults(identifier, cls)
             named: Metric = cls(name=identifier)
             return named
         try:
@@ -221,6 +248,7 @@ def get(identifier: Any) -> Metric:
                 f"unknown metric {identifier!r}{nearest(identifier, [*_OFFERED, *_loss_names()])}"
             ) from None
     if isinstance(identifier, type) and issubclass(identifier, Metric):
+        _check_defaults(identifier.__name__, identifier)
         return identifier()
     if isinstance(identifier, Loss):
         return LossMetric(identifier)
@@ -355,6 +383,20 @@ def deserialize(description: Any, custom_objects: Mapping[str, Any] | None = Non
     if isinstance(description, str):
         return description
     return _KIND.restore(description, {"LossMetric": LossMetric, **(custom_objects or {})})
+
+
+def _check_defaults(name: str, cls: type[Any]) -> None:
+    """Raise ValueError if a metric cannot be made by its name alone."""
+    missing = [
+        p.name
+        for p in inspect.signature(cls).parameters.values()
+        if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
+    if missing:
+        raise ValueError(
+            f"metric {name!r} has no default for {' and '.join(missing)}: give an object, "
+            f"{cls.__name__}({', '.join(f'{item}=...' for item in missing)})"
+        )
 
 
 def _loss_names() -> list[str]:

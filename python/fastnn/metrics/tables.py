@@ -93,60 +93,6 @@ class ConfusionMatrix(Metric):
         return table
 
 
-class MeanIoU(ConfusionMatrix):
-    """Intersection over union of true and predicted positions, averaged over the classes that occur.
-
-    For each class ``tp / (tp + fp + fn)``, as for segmented images.
-
-    Parameters
-    ----------
-    num_classes : int, optional
-        Checked against the predictions; found there if None.
-    name, dtype
-        See `Metric`.
-    ignore_class : int, optional
-        Positions with this label do not count.
-    sparse_y_true : bool, default True
-        Has no effect: labels are class indices or one-hot, as their shape says.
-    sparse_y_pred : bool, default False
-        Keras' default is True, for predictions that are class indices already. Here they are scores, as
-        models give them, of which the first largest counts; True is an error.
-
-    Examples
-    --------
-    >>> from fastnn.metrics import MeanIoU
-    >>> MeanIoU(2)([0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
-    0.5
-    """
-
-    direction = "up"
-
-    def __init__(
-        self,
-        num_classes: int | None = None,
-        name: str | None = None,
-        dtype: str | None = None,
-        ignore_class: int | None = None,
-        sparse_y_true: bool = True,
-        sparse_y_pred: bool = False,
-    ) -> None:
-        if sparse_y_pred:
-            raise ValueError(
-                "MeanIoU: sparse_y_pred=True is not supported: pass scores of the classes, or one-hot rows "
-                "(fastnn.utils.to_categorical)"
-            )
-        super().__init__(num_classes, ignore_class=ignore_class, name=name or "mean_io_u", dtype=dtype)
-        self.sparse_y_true, self.sparse_y_pred = bool(sparse_y_true), False
-
-    def compute(self, accumulators: Sequence[Array]) -> Any:
-        """Return the mean over classes; 0 without any position."""
-        table = np.asarray(accumulators[0], dtype=np.float64)
-        right = np.diagonal(table)
-        union = table.sum(axis=0) + table.sum(axis=1) - right
-        there = union > 0
-        return float((right[there] / union[there]).mean()) if there.any() else 0.0
-
-
 class R2Score(Metric):
     """Coefficient of determination: 1 for perfect predictions, 0 for the labels' mean.
 
