@@ -100,8 +100,18 @@ struct KernelQuery {
   int32_t lanes = 1;
 };
 
+/// A rectangle of an output's elements: `rows` runs of `columns`, `row_length` apart, from element `first`
+/// on.
+struct OutputPart {
+  int64_t first = 0;
+  int64_t rows = 0;
+  int64_t columns = 0;
+  int64_t row_length = 0;
+};
+
 using KernelFn = void (*)(const KernelCall&);
 using SizeFn = int64_t (*)(const KernelQuery&);
+using PartFn = OutputPart (*)(const KernelQuery&, int64_t unit);
 
 /// One op's kernels for one floating-point type. A null pointer means "not offered".
 ///
@@ -124,6 +134,9 @@ struct Kernel {
   SizeFn scratch = nullptr;        ///< bytes of scratch of a tile kernel
   SizeFn whole_scratch = nullptr;  ///< bytes of scratch of a whole kernel, for each thread
   SizeFn units = nullptr;          ///< units of work of a whole kernel; null: one
+  /// What a unit makes of the only output, where nobody else adds to it: it may be used up at once. Null:
+  /// unknown.
+  PartFn unit_part = nullptr;
   /// Per-sample ops: the whole kernel serves batches, too, with all threads at one op (rows layout). The
   /// planner takes it where the unbatched operands are too large to be read anew for every tile.
   bool team = false;

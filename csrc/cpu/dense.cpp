@@ -292,6 +292,11 @@ int64_t grad_kernel_units(const KernelQuery& query) {
   const auto& c = *static_cast<const Config*>(query.config);
   return (c.in + kUnitRows - 1) / kUnitRows;
 }
+OutputPart grad_kernel_part(const KernelQuery& query, int64_t unit) {
+  const auto& c = *static_cast<const Config*>(query.config);
+  const int64_t row = unit * kUnitRows;
+  return {row * c.out, 1, (c.in - row < kUnitRows ? c.in - row : kUnitRows) * c.out, 0};
+}
 int64_t grad_kernel_whole_scratch(const KernelQuery& query) {
   return product_scratch(query, [&]<class T>(const Config& c) {
     return kernel_gradient_product<T>(c, kUnitRows, query.samples);
@@ -383,6 +388,7 @@ const Kernel dense_grad_kernel_kernel{
     .scratch = dense_grad_kernel_scratch,
     .whole_scratch = grad_kernel_whole_scratch,
     .units = grad_kernel_units,
+    .unit_part = grad_kernel_part,
     .whole_rows_inputs = 0b10};
 
 }  // namespace fastnn::cpu

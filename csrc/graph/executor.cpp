@@ -48,11 +48,11 @@ Workspace::Workspace(std::shared_ptr<const Plan> plan, int threads)
 
 void Workspace::time_steps(bool on) {
   timing_ = on;
-  for (ThreadState& state : threads_) state.times.assign(on ? plan_->steps().size() + 1 : 0, StepTime{});
+  for (ThreadState& state : threads_) state.times.assign(on ? plan_->steps().size() + 2 : 0, StepTime{});
 }
 
 std::vector<StepTime> Workspace::step_times() const {
-  std::vector<StepTime> total(plan_->steps().size() + 1);
+  std::vector<StepTime> total(plan_->steps().size() + 2);
   for (const ThreadState& state : threads_) {
     for (size_t i = 0; i < state.times.size(); ++i) {
       total[i].calls += state.times[i].calls;
@@ -419,13 +419,35 @@ void Workspace::combine(const Step& step, const RunArguments& args, int64_t begi
   }
 }
 
+// Unit by unit: each part is taken while it lies in the cache.
+void Workspace::run_and_take(const Step& step, size_t index, KernelCall call, const GradientTaker& taker,
+                             ThreadState& mine) {
+  KernelQuery query;
+  query.in = call.in;
+  query.out = call.out;
+  query.in_count = call.in_count;
+  query.out_count = call.out_count;
+  query.config = call.config;
+  query.samples = call.capacity;
+  for (int64_t unit = call.unit_begin, end = call.unit_end; unit < end; ++unit) {
+    call.unit_begin = unit;
+    call.unit_end = unit + 1;
+    {
+      const Stopwatch stopwatch(mine.times, index, 0, timing_);
+      step.kernel(call);
+    }
+    const Stopwatch stopwatch(mine.times, plan_->steps().size() + 1, 0, timing_);
+    taker.take(step.taken, step.part(query, unit));
+  }
+}
+
 void Workspace::run_whole_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine,
                                int threads, int thread) {
   const int64_t begin = step.units * thread / threads;
   const int64_t end = step.units * (thread + 1) / threads;
   if (begin >= end) return;
-  const Stopwatch stopwatch(mine.times, index, 0, timing_);
   if (step.kind == StepKind::combine) {
+    const Stopwatch stopwatch(mine.times, index, 0, timing_);
     combine(step, args, begin, end);
     return;
   }
@@ -443,6 +465,11 @@ void Workspace::run_whole_step(const Step& step, size_t index, const RunArgument
   call.count = args.samples;
   call.unit_begin = begin;
   call.unit_end = end;
+  if (step.taken >= 0 && args.taker != nullptr && args.taker->takes()) {
+    run_and_take(step, index, call, *args.taker, mine);
+    return;
+  }
+  const Stopwatch stopwatch(mine.times, index, 0, timing_);
   if (args.find_nonfinite && step.chain) return search_chain(step, call, 0);
   step.kernel(call);
   if (args.find_nonfinite) look_for_nonfinite(step, args, mine, 0, args.samples);

@@ -23,6 +23,17 @@ struct BatchSource {
   int64_t row_base = 0;  ///< number in the data set of the source's first row: random changes are keyed by it
 };
 
+/// Uses up large gradients while they lie in the cache (see Step::taken): the optimizer, as the trainer has
+/// it.
+class GradientTaker {
+ public:
+  virtual ~GradientTaker() = default;
+  /// May they be used? Asked when the loss is known; the same answer in every thread.
+  virtual bool takes() const = 0;
+  /// A part of a flat gradient is ready. Threads call it at the same time, with different parts.
+  virtual void take(int32_t gradient, const OutputPart& part) const = 0;
+};
+
 /// One run: which samples, and where results go.
 struct RunArguments {
   const BatchSource* sources = nullptr;  ///< one for each of the graph's inputs
@@ -36,6 +47,7 @@ struct RunArguments {
   int64_t sample_base = 0;  ///< number in the caller's batch of the run's first sample, for keys and messages
   /// Plan::prologue() leaves out what follows from parameters alone and was made by the last run.
   int32_t first_slot = 0;
+  const GradientTaker* taker = nullptr;  ///< null: gradients are only made
   bool find_nonfinite = false;  ///< look at every output and report the first NaN or Inf (slow; one thread)
 };
 
@@ -69,7 +81,8 @@ class FASTNN_API Workspace {
   /// Switches the timing of steps on, from zero, or off. Costs some 50 ns a kernel call.
   void time_steps(bool on);
   bool timing() const { return timing_; }
-  /// Times of all steps, in order, and of waiting at barriers in the last place; all threads added up.
+  /// Times of all steps, in order, of waiting at barriers and of taking gradients (GradientTaker) in the last
+  /// two places; all threads added up.
   std::vector<StepTime> step_times() const;
 
  private:
@@ -94,7 +107,7 @@ class FASTNN_API Workspace {
     std::vector<std::byte*> base;  // of each plan tensor, for the current tile
     std::vector<TileCall> calls;   // of each tile step, made ready for a run of its slot
     std::vector<Moving> moving;    // of all tile steps of the slot
-    std::vector<StepTime> times;   // of each step, then of barriers; empty unless timing
+    std::vector<StepTime> times;   // of each step, of barriers, of taking gradients; empty unless timing
   };
   void run_tiles(const Slot& slot, const RunArguments& args, int threads, ThreadState& mine, int thread);
   void make_ready(const Slot& slot, const RunArguments& args, ThreadState& mine);
@@ -103,6 +116,8 @@ class FASTNN_API Workspace {
                      int64_t first, int64_t count, int64_t shard);
   void run_whole_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine,
                       int threads, int thread);
+  void run_and_take(const Step& step, size_t index, KernelCall call, const GradientTaker& taker,
+                    ThreadState& mine);
   void look_for_nonfinite(const Step& step, const RunArguments& args, ThreadState& mine, int64_t first,
                           int64_t count);
   void search_chain(const Step& step, const KernelCall& call, int64_t first);

@@ -66,6 +66,7 @@ std::string Plan::describe() const {
     }
     out << " )";
     if (step.units > 1) out << "  units " << step.units;
+    if (step.taken >= 0) out << "  taken by the optimizer";
     out << "\n";
   }
   return out.str();

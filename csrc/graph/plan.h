@@ -68,7 +68,9 @@ struct Step {
   int64_t accumulator_bytes = 0;              ///< of one shard
   double flops = 0;                           ///< of one sample (tile steps) or of the step
   const char* op = "";
-  bool chain = false;  ///< several ops (graph/chain.h); `node` is the last of them
+  int32_t taken = -1;     ///< which of the flat gradients it makes, to be taken part by part; -1: none
+  PartFn part = nullptr;  ///< which part of it a unit makes
+  bool chain = false;     ///< several ops (graph/chain.h); `node` is the last of them
 };
 
 struct Slot {
@@ -87,6 +89,9 @@ struct PlanRequest {
   bool fetch_out = false;       ///< unbatched ones are written to the caller's memory, too
   std::vector<TensorId> flat;  ///< unbatched tensors to be laid one after the other in external 0 (gradients)
   std::vector<int64_t> flat_offsets;  ///< bytes, one for each of `flat`
+  /// The parameters that `flat` are gradients of (store and entry), if they may be updated within a run, each
+  /// after its last reader and after fetch[0], the loss; else empty. See GradientTaker.
+  std::vector<std::pair<const Store*, int32_t>> updated;
   Layout layout = Layout::automatic;
   bool alone = false;  ///< one thread runs it: tiles need not be small enough for several
 };

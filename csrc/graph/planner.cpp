@@ -98,9 +98,11 @@ void Planner::run() {
   plan_.input_externals_.assign(graph_.inputs().size(), -1);
   emit();
   emit_outputs();
+  defer_taken();
   assign_spaces();
   choose_tile();
   if (fuse_chains()) {
+    defer_taken();  // its steps have found their slots anew
     assign_spaces();
     plan_.tile_bytes_ = layout_tile(plan_.tile_);
   }
@@ -469,7 +471,6 @@ bool Planner::use_whole_kernel(const Node& node, const Kernel& kernel) const {
 
 // Parameters that outgrow the second-level cache would be read anew from farther away for every tile.
 bool Planner::use_team_kernel(const Node& node, const Kernel& kernel) const {
-  constexpr int64_t kLargeOperands = 1 << 20;
   if (!kernel.team || kernel.set(working_type(graph_, node)).whole == nullptr) return false;
   int64_t bytes = 0;
   for (TensorId id : node.in) {

@@ -11,6 +11,9 @@
 
 namespace fastnn {
 
+/// Bytes of an operand that no second-level cache is sure to hold.
+constexpr int64_t kLargeOperands = 1 << 20;
+
 class Planner {
  public:
   explicit Planner(Plan& plan);
@@ -50,6 +53,8 @@ class Planner {
   // planner_outputs.cpp
   void emit_outputs();
   int32_t made_lanes(TensorId tensor) const;
+  int32_t last_reader(const Store* store, int32_t entry) const;
+  void defer_taken();
 
   // fuse_chains.cpp
   bool fuse_chains();

@@ -1,4 +1,6 @@
 // Where a plan's results go: fetched tensors and flat gradients, in the caller's memory.
+#include <algorithm>
+
 #include "graph/planner.h"
 
 namespace fastnn {
@@ -84,6 +86,58 @@ void Planner::emit_outputs() {
     placed.offset = 0;
     plan_.fetched_.push_back(id);
     plan_.fetched_externals_.push_back(placed.external);
+  }
+}
+
+// The last slot in which a step reads a parameter; -1: none does.
+int32_t Planner::last_reader(const Store* store, int32_t entry) const {
+  int32_t last = -1;
+  for (const Step& reader : plan_.steps_) {
+    for (int32_t id : reader.in) {
+      if (id < 0) continue;
+      const int32_t root = plan_.tensors_[static_cast<size_t>(id)].alias_of;
+      const PlanTensor& read = plan_.tensors_[static_cast<size_t>(root >= 0 ? root : id)];
+      if (read.space != Space::store) continue;
+      const Tensor& held = graph_.at(read.source);
+      if (held.store.get() == store && held.entry == entry) last = std::max(last, reader.slot);
+    }
+  }
+  return last;
+}
+
+// Large gradients are taken part by part as they are made: the optimizer finds them in the cache, and its
+// traffic to memory falls where other threads compute, instead of all threads waiting for memory at the end.
+// An MLP 1024-2048-2048-1000 at batch 256 trains 1.04 times as fast on two threads (1.02 to 1.06 in five
+// rounds of pairs). The parameter must have been read by then, so that the gradient may have to be made a
+// slot later. Kernels that make rectangles of short rows do not offer it: the bfloat16 product, whose rows of
+// 384 elements no hardware prefetcher follows, lost 4 %.
+void Planner::defer_taken() {
+  const PlanRequest& request = plan_.request_;
+  if (request.updated.empty()) return;
+  const int32_t loss = plan_.tensors_[static_cast<size_t>(plan_.fetched_.at(0))].slot;
+  for (size_t i = 0; i < request.flat.size(); ++i) {
+    if (request.flat[i] == kNoTensor) continue;
+    const auto made = made_.find({request.flat[i], 1});
+    if (made == made_.end()) continue;
+    PlanTensor& gradient = plan_.tensors_[static_cast<size_t>(made->second)];
+    if (gradient.space != Space::external || gradient.producer < 0) continue;
+    if (gradient.type.size() * dtype_size(gradient.type.dtype) < kLargeOperands) continue;
+    Step& step = plan_.steps_[static_cast<size_t>(gradient.producer)];
+    const Kernel* kernel = step.kind == StepKind::whole ? step_kernel(step) : nullptr;
+    if (kernel == nullptr || kernel->unit_part == nullptr) continue;
+    const auto& [store, entry] = request.updated[i];
+    const int32_t slot = std::max({step.slot, last_reader(store, entry) + 1, loss + 1});
+    if (slot > step.slot) {
+      std::vector<int32_t>& before = plan_.slots_[static_cast<size_t>(step.slot)].whole_steps;
+      before.erase(std::find(before.begin(), before.end(), gradient.producer));
+      if (static_cast<size_t>(slot) >= plan_.slots_.size()) {
+        plan_.slots_.resize(static_cast<size_t>(slot) + 1);
+      }
+      plan_.slots_[static_cast<size_t>(slot)].whole_steps.push_back(gradient.producer);
+      step.slot = gradient.slot = slot;
+    }
+    step.taken = static_cast<int32_t>(i);
+    step.part = kernel->unit_part;
   }
 }
 

@@ -43,8 +43,9 @@ std::vector<ProfileRow> profile(const Workspace& workspace, int64_t runs) {
   ProfileRow wait;
   wait.op = "barrier";
   wait.kind = "wait";
-  wait.calls = times.back().calls;
-  wait.seconds = static_cast<double>(times.back().nanoseconds) * 1e-9;
+  const StepTime& barriers = times[plan.steps().size()];
+  wait.calls = barriers.calls;
+  wait.seconds = static_cast<double>(barriers.nanoseconds) * 1e-9;
   rows.push_back(std::move(wait));
   return rows;
 }

@@ -200,6 +200,12 @@ void Optimizer::add_slots() {
   }
 }
 
+double Optimizer::chunk_cost(const Chunk& chunk) const {
+  return static_cast<double>(chunk.count * dtype_size(entry(static_cast<size_t>(chunk.parameter)).dtype)) /
+             4 +
+         kCallCost;
+}
+
 void Optimizer::make_chunks() {
   double cost = 0;
   chunk_cost_.push_back(0);
@@ -208,7 +214,7 @@ void Optimizer::make_chunks() {
     for (int64_t begin = 0; begin < counts_[i]; begin += kChunk) {
       const int64_t count = std::min(kChunk, counts_[i] - begin);
       chunks_.push_back({static_cast<int32_t>(i), begin, count});
-      cost += static_cast<double>(count * dtype_size(entry(i).dtype)) / 4 + kCallCost;
+      cost += chunk_cost(chunks_.back());
       chunk_cost_.push_back(cost);
     }
   }
@@ -216,12 +222,21 @@ void Optimizer::make_chunks() {
   chunk_squares_.assign(chunks_.size(), 0.0);
 }
 
-// The chunks of one thread: every element's result is the same whoever computes it.
-std::pair<size_t, size_t> Optimizer::share(int thread, int threads) const {
+Optimizer::Others::Others(const Optimizer& optimizer, const std::vector<char>& updated_in_parts) {
+  for (size_t c = 0; c < optimizer.chunks_.size(); ++c) {
+    const Chunk& chunk = optimizer.chunks_[c];
+    if (updated_in_parts[static_cast<size_t>(chunk.parameter)] != 0) continue;
+    chunks.push_back(c);
+    cost.push_back(cost.back() + optimizer.chunk_cost(chunk));
+  }
+}
+
+// The chunks of one thread, from their running cost: every element's result is the same whoever computes it.
+std::pair<size_t, size_t> Optimizer::share(const std::vector<double>& cost, int thread, int threads) {
   const auto bound = [&](int part) {
-    const double target = chunk_cost_.back() * part / threads;
-    const auto found = std::lower_bound(chunk_cost_.begin(), chunk_cost_.end(), target);
-    return part == threads ? chunks_.size() : static_cast<size_t>(found - chunk_cost_.begin());
+    const double target = cost.back() * part / threads;
+    const auto found = std::lower_bound(cost.begin(), cost.end(), target);
+    return part == threads ? cost.size() - 1 : static_cast<size_t>(found - cost.begin());
   };
   return {bound(thread), bound(thread + 1)};
 }
@@ -295,8 +310,26 @@ double Optimizer::norm_scale(size_t first_chunk, size_t last_chunk, double limit
   return norm > limit ? limit / norm : norm == norm ? 1.0 : norm;
 }
 
-void Optimizer::update(Team& team, int thread, double learning_rate) {
-  const auto [first, last] = share(thread, team.size);
+void Optimizer::set_parameter(UpdateCall& call, size_t parameter, double learning_rate) const {
+  call.rate = learning_rate * parameters_[parameter].rate_multiplier;
+  call.keep = parameters_[parameter].decay ? 1 - call.rate * config_.weight_decay : 1.0;
+}
+
+bool Optimizer::updates_parts() const {
+  return config_.clip_norm == 0 && config_.global_clip_norm == 0 && average_slot_ < 0 &&
+         accumulator_slot_ < 0;
+}
+
+void Optimizer::update_part(size_t parameter, const OutputPart& part, double learning_rate) const {
+  UpdateCall call = update_call();
+  set_parameter(call, parameter, learning_rate);
+  for (int64_t row = 0; row < part.rows; ++row) {
+    run(call, {static_cast<int32_t>(parameter), part.first + row * part.row_length, part.columns});
+  }
+}
+
+void Optimizer::update(Team& team, int thread, double learning_rate, const Others* others) {
+  const auto [first, last] = share(others == nullptr ? chunk_cost_ : others->cost, thread, team.size);
   UpdateCall call = update_call();
   if (accumulator_slot_ >= 0) {
     UpdateCall mean;
@@ -327,12 +360,11 @@ void Optimizer::update(Team& team, int thread, double learning_rate) {
 
   int32_t parameter = -1;
   for (size_t c = first; c < last; ++c) {
-    const Chunk& chunk = chunks_[c];
+    const Chunk& chunk = chunks_[others == nullptr ? c : others->chunks[c]];
     if (chunk.parameter != parameter) {
       parameter = chunk.parameter;
       const auto p = static_cast<size_t>(parameter);
-      call.rate = learning_rate * parameters_[p].rate_multiplier;
-      call.keep = parameters_[p].decay ? 1 - call.rate * config_.weight_decay : 1.0;
+      set_parameter(call, p, learning_rate);
       if (single) call.scale = norm_scale(first_chunk_[p], first_chunk_[p + 1], config_.clip_norm);
     }
     run(call, chunk);
@@ -343,14 +375,14 @@ void Optimizer::update(Team& team, int thread, double learning_rate) {
   }
 }
 
-void Optimizer::apply(Team& team, int thread, double learning_rate) {
+void Optimizer::apply(Team& team, int thread, double learning_rate, const Others* others) {
   const bool updates = is_update_step();
   if (updates) {
-    update(team, thread, learning_rate);
+    update(team, thread, learning_rate, others);
   } else {
     UpdateCall call;
     call.kind = UpdateKind::accumulate;
-    const auto [first, last] = share(thread, team.size);
+    const auto [first, last] = share(chunk_cost_, thread, team.size);
     for (size_t c = first; c < last; ++c) run_on_slot(call, chunks_[c], accumulator_slot_);
   }
   team.barrier.wait();

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/kernel.h"
 #include "core/memory.h"
 #include "core/parallel.h"
 #include "core/update.h"
@@ -70,9 +71,28 @@ class FASTNN_API Optimizer {
   int64_t flat_offset(size_t parameter) const { return offsets_[parameter]; }
   std::byte* gradients() const { return gradients_.data(); }
 
+  /// May parts of a gradient be used before the others are known? Not with clipping by norms, averages of
+  /// parameters or accumulated gradients.
+  bool updates_parts() const;
+  /// Updates a part of a parameter as this step's `apply` would, which is to be told of it by `Others`.
+  void update_part(size_t parameter, const OutputPart& part, double learning_rate) const;
+
+  /// The chunks of the parameters that `apply` is to update where others were updated in parts, and how they
+  /// are shared out.
+  class Others {
+   public:
+    Others() = default;
+    Others(const Optimizer& optimizer, const std::vector<char>& updated_in_parts);
+
+   private:
+    friend class Optimizer;
+    std::vector<size_t> chunks;
+    std::vector<double> cost{0.0};
+  };
+
   /// Takes one step with the gradients, which it may overwrite. Every thread of the team calls it with the
-  /// same rate, after a barrier; it ends with a barrier. Allocates nothing.
-  void apply(Team& team, int thread, double learning_rate);
+  /// same rate, after a barrier; it ends with a barrier. Allocates nothing. Without `others` it updates all.
+  void apply(Team& team, int thread, double learning_rate, const Others* others = nullptr);
   /// The same from outside a team, on up to `threads` threads; one caller at a time, others wait.
   void apply(int threads, double learning_rate);
 
@@ -105,12 +125,14 @@ class FASTNN_API Optimizer {
   bool is_update_step() const { return (steps_ + 1) % config_.gradient_accumulation_steps == 0; }
   void add_slots();
   void make_chunks();
-  std::pair<size_t, size_t> share(int thread, int threads) const;
+  double chunk_cost(const Chunk& chunk) const;
+  static std::pair<size_t, size_t> share(const std::vector<double>& cost, int thread, int threads);
   void run(UpdateCall call, const Chunk& chunk) const;
   void run_on_slot(UpdateCall call, const Chunk& chunk, int slot) const;
   UpdateCall update_call() const;
   double norm_scale(size_t first_chunk, size_t last_chunk, double limit) const;
-  void update(Team& team, int thread, double learning_rate);
+  void set_parameter(UpdateCall& call, size_t parameter, double learning_rate) const;
+  void update(Team& team, int thread, double learning_rate, const Others* others);
 
   OptimizerConfig config_;
   std::vector<OptimizedParameter> parameters_;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <optional>
 
 #include "core/random.h"
 
@@ -31,6 +32,34 @@ std::vector<int64_t> shuffled_rows(int64_t count, uint64_t seed, uint64_t epoch)
   for (size_t i = rows.size(); i > 1; --i) std::swap(rows[i - 1], rows[below(i, seed, epoch, i)]);
   return rows;
 }
+
+namespace {
+
+// Updates large parameters within the run, unless the loss forbids it.
+class PartUpdater : public GradientTaker {
+ public:
+  PartUpdater(const Optimizer& optimizer, Workspace& workspace, OnNonFinite on_nonfinite)
+      : optimizer_(&optimizer),
+        status_(&workspace.status()),
+        loss_(reinterpret_cast<const double*>(workspace.value(workspace.plan().fetched(0)))),
+        any_loss_(on_nonfinite != OnNonFinite::raise) {}
+  double rate = 0;
+  bool takes() const override {
+    return status_->code.load(std::memory_order_acquire) == Status::ok &&
+           (any_loss_ || std::isfinite(*loss_));
+  }
+  void take(int32_t gradient, const OutputPart& part) const override {
+    optimizer_->update_part(static_cast<size_t>(gradient), part, rate);
+  }
+
+ private:
+  const Optimizer* optimizer_;
+  const Status* status_;
+  const double* loss_;
+  bool any_loss_;
+};
+
+}  // namespace
 
 Trainer::Trainer(TrainerSpec spec) : spec_(std::move(spec)) {
   const TensorType& loss = spec_.graph->type(spec_.loss);
@@ -82,7 +111,8 @@ std::vector<ProfileRow> Trainer::profile_rows() const {
     update.node = optimizer_kind_name(spec_.optimizer->config().kind);
     update.kind = "update";
     update.calls = profiled_runs_;
-    update.seconds = update_seconds_;
+    update.seconds = update_seconds_ +
+                     1e-9 * static_cast<double>(plans_.front().workspace->step_times().back().nanoseconds);
     rows.push_back(std::move(update));
   }
   return rows;
@@ -106,6 +136,11 @@ Trainer::Prepared& Trainer::planned(int64_t capacity) {
       request.flat = spec_.gradients;
       for (size_t i = 0; i < spec_.gradients.size(); ++i) {
         request.flat_offsets.push_back(spec_.optimizer->flat_offset(i));
+      }
+      if (spec_.optimizer->updates_parts()) {
+        for (const OptimizedParameter& parameter : spec_.optimizer->parameters()) {
+          request.updated.emplace_back(parameter.store.get(), parameter.entry);
+        }
       }
     }
     made.plan = std::make_shared<const Plan>(spec_.graph, request);
@@ -201,6 +236,17 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
   }
   const auto* loss_value = reinterpret_cast<const double*>(workspace.value(use.plan->fetched(0)));
   double loss_sum = 0;
+  // Large gradients are used as they are made, unless somebody wants to see all of them first.
+  std::vector<char> in_parts(optimizer == nullptr ? 0 : optimizer->parameters().size(), 0);
+  bool takes = false;
+  if (!args.transform_gradients) {
+    for (const Step& step : use.plan->steps()) {
+      if (step.taken < 0) continue;
+      takes = true;
+      in_parts[static_cast<size_t>(step.taken)] = 1;
+    }
+  }
+  const Optimizer::Others others = takes ? Optimizer::Others(*optimizer, in_parts) : Optimizer::Others();
   std::atomic<bool> stop{false};
   bool failed = false;  // the same decision in every thread: all read it from the workspace after a barrier
   std::exception_ptr failure;
@@ -214,7 +260,14 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
     run.externals = externals.data();
     run.seed = args.seed;
     run.epoch = args.epoch;
+    std::optional<PartUpdater> updater;
+    if (takes) run.taker = &updater.emplace(*optimizer, workspace, args.on_nonfinite);
     for (int64_t step = 0; step < steps; ++step) {
+      const double rate =
+          optimizer == nullptr
+              ? 0.0
+              : args.learning_rates[std::min(static_cast<size_t>(step), args.learning_rates.size() - 1)];
+      if (updater) updater->rate = rate;
       const int64_t first = step * batch_size;
       run.samples = std::min(batch_size, args.samples - first);
       run.rows = order != nullptr ? order + first : nullptr;
@@ -271,10 +324,9 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
       if (optimizer == nullptr || args.transform_gradients) team.barrier.wait();
       if (failed) return;
       if (optimizer != nullptr) {
-        const size_t rate = std::min(static_cast<size_t>(step), args.learning_rates.size() - 1);
         const auto update_began =
             profiling_ ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
-        optimizer->apply(team, thread, args.learning_rates[rate]);
+        optimizer->apply(team, thread, rate, takes ? &others : nullptr);
         if (profiling_ && thread == 0) {
           const std::chrono::duration<double> took = std::chrono::steady_clock::now() - update_began;
           update_seconds_ += took.count() * team.size;
