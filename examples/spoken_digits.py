@@ -1,25 +1,36 @@
 """Spoken digits (Free Spoken Digit Dataset) by a convolutional network over log-mel spectrograms.
 
 The test: one speaker of six is held out altogether, and the 500 recordings of that one are recognised by
-networks that learned from the 2,500 of the five others; so each speaker in turn. Right are 89.0 % of
-george's, 95.4 % of jackson's, 93.2 % of lucas', 82.0 % of nicolas', 95.8 % of theo's and 90.2 % of
-yweweler's: 90.9 % in the mean (one run). A speaker takes half a minute of one core, the spectrograms of all
-recordings as much. Most errors are sixes taken for eights, in recordings that lost the last sound or have it
-in noise.
+networks that learned from the 2,500 of the five others; so each speaker in turn. Right are, in percent:
+
+                                     george  jackson  lucas  nicolas  theo  yweweler  mean
+    each recording by itself           88.0     95.4   93.6     83.8  97.2      90.4  91.4
+    adapted to all of the speaker's    97.2    100.0   99.4     97.6  98.4      98.6  98.5
+    adapted to fifty at a time         93.6     99.4   98.0     92.6  98.4      94.0  96.0
+    adapted to even digits, to odd     88.8     99.6   97.8     86.6  98.4      91.8  93.8
+
+What is adapted has used the held-out speaker's recordings, all that are to be recognised together, but never
+what was said in them; the first line stands for a speaker of whom nothing was heard before. A new speaker
+makes the networks mistake whole digits (sixes that lost their "s" for eights) though these still lie apart.
+So ten Gaussians are moved to where the speaker's recordings lie (`adapted`). That there are fifty of each
+digit is not used, but less is won where digits are few or missing, as in the last two lines (fifty recordings
+at random; only five of the digits). This took 7 minutes on one thread of a busy machine.
 
 With --recordings the set's own division is used instead: 300 recordings are held out, of speakers that are
-known from others. 99.3 % of these are right, after 35 seconds.
+known from others. 99.3 % of these are right, not adapted.
 
 Settings were compared with two speakers left out of training at a time, on these two (--speaker with
 --validate leaves two out). As each of the six was one of them once, the settings, which all folds have in
-common, are not wholly independent of the speakers tested. There the stretched recordings alone reached
-90.0 % (90.0 % also without cuts), the others alone 90.3 %, both networks 91.5 %.
+common, are not wholly independent of the speakers tested. There 91.7 % are right in the mean, adapted 98.6 %,
+to fifty 96.5 %, to five digits 96.9 %; with less weight of the expected means 98.4 % and less to five digits,
+with twice the weight 97.0 %. (The test was first run with no such weight: adapted 98.4 %.) Without adaptation
+a GRU over the frames reached 91.1 %, softened unvoiced sounds in training 91.6 %, all six networks 92.2 %.
 
 Five speakers are few, so that the network hears many more: each recording in eight versions, cut, with other
 vocal tracts (spectra warped), pitches (resampled), rhythms and noise, and in each epoch one of these through
 another microphone (spectrum tilted and bent), with bands and frames left out. There are two networks, of
 which one hears all recordings stretched to the same length. A recording that is to be recognised is heard
-as through seven vocal tracts, and all probabilities are averaged.
+as through seven vocal tracts, and all log probabilities are averaged.
 
 Run: python examples/spoken_digits.py [--data FOLDER] [--speaker NAME | --recordings] [--validate NAME]
 [--quick]
@@ -158,14 +169,55 @@ def network() -> fastnn.Sequential:
 
 
 def recognise(versions: Array, digits: npt.NDArray[np.uint8], heard: Sequence[Array], epochs: int) -> Array:
-    """Train on versions of recordings; return probabilities of the digits of others, heard several times."""
+    """Train on versions of recordings; return log probabilities of the digits of others."""
     fastnn.random.set_seed(0)
     data = Epochs(versions, digits)
     model = network()
     optimizer = fastnn.optimizers.Adam(fastnn.schedules.CosineDecay(0.002, epochs * len(data)))
     model.compile(optimizer, fastnn.losses.CategoricalCrossentropy(label_smoothing=0.1))
     model.fit(data, epochs=epochs, verbose=0)
-    return np.mean([model.predict(images(x), verbose=0) for x in heard], axis=0)
+    return np.mean([np.log(model.predict(images(x), verbose=0) + 1e-6) for x in heard], axis=0)
+
+
+def adapted(scores: Array, rounds: int = 30) -> Array:
+    """Return scores (recordings, digits) that are adapted to the one speaker of these recordings.
+
+    A mixture of ten Gaussians of one covariance, a digit each, is fitted to the log probabilities from the
+    networks: expectation maximisation, from the networks' beliefs on. How many recordings there are of each
+    digit is not known, but fitted, too. So that a digit can be missing, each mean is also drawn to where a
+    digit lies that resembles no other, with the weight of a hundredth of all recordings (maximum a
+    posteriori, Gauvain and Lee 1994).
+    """
+    count, digits = scores.shape
+    x = scores - scores.mean(axis=1, keepdims=True)
+    weight = 0.01 * count
+    expected = x.max(axis=1).mean() * (np.eye(digits) - 1 / digits) / (1 - 1 / digits)
+    logits = x
+    for _ in range(rounds):
+        belief = np.exp(logits - logits.max(axis=1, keepdims=True))
+        belief /= belief.sum(axis=1, keepdims=True)
+        share = belief.sum(axis=0)[:, None]
+        away = x[:, None] - (belief.T @ x + weight * expected) / (share + weight)
+        covariance = np.einsum("nk,nkd,nke->de", belief, away, away) / count
+        covariance += 0.1 * np.trace(covariance) / digits * np.eye(digits)
+        distance = np.einsum("nkd,nkd->nk", away @ np.linalg.inv(covariance), away)
+        logits = np.log((share.T + 1) / (count + digits)) - distance / 2
+    return logits
+
+
+def compared(scores: Array, digits: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """Return the accuracy without adaptation, and with adaptation to all recordings or to groups apart."""
+    everything = np.arange(len(scores))
+    groups = {
+        "adapted to all": [everything],
+        "to fifty": np.array_split(np.random.default_rng(0).permutation(everything), -(-len(scores) // 50)),
+        "to even or odd digits": [everything[digits % 2 == rest] for rest in (0, 1)],
+    }
+    accuracies = {"unadapted": float(np.mean(scores.argmax(axis=1) == digits))}
+    for how, parts in groups.items():
+        right = [adapted(scores[part]).argmax(axis=1) == digits[part] for part in parts]
+        accuracies[how] = float(np.mean(np.concatenate(right)))
+    return accuracies
 
 
 def main(arguments: list[str] | None = None) -> float:
@@ -205,14 +257,20 @@ def main(arguments: list[str] | None = None) -> float:
     for speaker in ["the set's own division"] if options.recordings else folds:
         known = ~own if options.recordings else (speakers != speaker) & (speakers != options.validate)
         tested = own if options.recordings else speakers == (options.validate or speaker)
-        y = np.zeros((np.sum(tested), 10))
+        scores = np.zeros((np.sum(tested), 10))
         for learned, recognised in zip(versions, heard, strict=True):
-            y += recognise(learned[:, known], digits[known], [x[tested] for x in recognised], options.epochs)
-        found.append(float(np.mean(y.argmax(axis=1) == digits[tested])))
+            x = [energies[tested] for energies in recognised]
+            scores += recognise(learned[:, known], digits[known], x, options.epochs) / 2
+        accuracies = compared(scores, digits[tested])
+        if options.recordings:  # of all speakers, to whom together nothing is adapted
+            accuracies = {"unadapted": accuracies["unadapted"]}
+        found.append(list(accuracies.values()))
+        told = ", ".join(f"{how} {accuracy:.4f}" for how, accuracy in accuracies.items())
         who = speaker if options.validate is None else f"{options.validate}, {speaker} unheard too"
-        print(f"{time.perf_counter() - began:.0f} s: accuracy {found[-1]:.4f} on {who}", flush=True)
-    print(f"mean {np.mean(found):.4f}")
-    return float(np.mean(found))
+        print(f"{time.perf_counter() - began:.0f} s: accuracy {told} on {who}", flush=True)
+    means = np.mean(found, axis=0)
+    print("mean", ", ".join(f"{how} {mean:.4f}" for how, mean in zip(accuracies, means, strict=True)))
+    return float(means[0 if options.recordings else 1])
 
 
 if __name__ == "__main__":

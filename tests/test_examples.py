@@ -156,6 +156,17 @@ def test_the_spoken_digits_example_runs(data_folder):
     assert 0 < accuracy < 1
 
 
+@pytest.mark.parametrize("said", [range(10), range(0, 10, 2)])
+def test_spoken_digits_adapt_to_a_speaker_whose_sixes_resemble_eights(said):
+    random = np.random.default_rng(0)
+    digits = np.repeat(list(said), random.integers(20, 60, len(said)))
+    scores = 6 * np.eye(10)[digits] + 0.5 * random.standard_normal((len(digits), 10))
+    scores[digits == 6, 8] += 6.5  # three quarters of them are taken for eights
+    scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    assert np.mean(scores.argmax(axis=1)[digits == 6] == 6) < 0.3
+    assert np.mean(load("spoken_digits").adapted(scores).argmax(axis=1) == digits) == 1
+
+
 @slow_here
 @pytest.mark.parametrize("kind", ["seq2seq", "transformer"])
 def test_the_translation_example_runs(data_folder, capsys, kind):
