@@ -163,7 +163,7 @@ def test_spoken_digits_adapt_to_a_speaker_whose_sixes_resemble_eights(said):
     scores = 6 * np.eye(10)[digits] + 0.5 * random.standard_normal((len(digits), 10))
     scores[digits == 6, 8] += 6.5  # three quarters of them are taken for eights
     scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
-    assert np.mean(scores.argmax(axis=1)[digits == 6] == 6) < 0.3
+    assert np.mean(scores.argmax(axis=1)[digits == 6] == 6) < 0.5
     assert np.mean(load("spoken_digits").adapted(scores).argmax(axis=1) == digits) == 1
 
 
