@@ -154,6 +154,10 @@ void round_run(const float* from, int64_t n, Pair* to) {
 void round_runs(const float* from, int64_t runs, int64_t n, Pair* to) {
   if (n % 2 == 0) {
     round_run(from, runs * n, to);
+  } else if (n == 1) {
+    int64_t i = 0;
+    for (; i + L <= runs; i += L) NativePairs::round_pairs(load<V>(from + i), zero<V>(), to + i, 0);
+    for (; i < runs; ++i) round_run(from + i, 1, to + i);
   } else {
     for (int64_t i = 0; i < runs; ++i) round_run(from + i * n, n, to + i * pairs_of(n));
   }

@@ -89,6 +89,108 @@ void max_gradient(const Config& c, const T* dy, const T* x, const T* y, T* dx, i
   });
 }
 
+// ---- By the largest cells' places -------------------------------------------------------------------------
+
+template <bool Full, class V>
+FASTNN_INLINE void put_places(std::uint8_t* to, V places, int64_t width) {
+  constexpr int L = lanes<V>;
+  // Through int32, for which every instruction set has a conversion.
+  const auto bytes = convert<Vec<std::uint8_t, L>>(convert<Vec<std::int32_t, L>>(places));
+  if constexpr (Full) {
+    store(to, bytes);
+  } else {
+    std::uint8_t copy[L];
+    store(copy, bytes);
+    std::copy_n(copy, width, to);
+  }
+}
+
+// y = the largest values, and their places: of the first cell that is as large, or of the first NaN.
+template <class T>
+void max_places(const Window& w, const T* x, T* y, std::uint8_t* places, int64_t n) {
+  constexpr int L = vector_lanes<T>;
+  using V = Vec<T, L>;
+  const int64_t row = w.width * n;
+  const auto at = [](int64_t place) { return broadcast<V>(static_cast<T>(place)); };
+  if (is_quarter(w)) {
+    for_quarters(w, n, [&](int64_t first, int64_t position) {
+      for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
+        const T* cell = x + first + i;
+        const V x0 = get<V, Full>(cell, width), x1 = get<V, Full>(cell + n, width);
+        const V x2 = get<V, Full>(cell + row, width), x3 = get<V, Full>(cell + row + n, width);
+        const V largest = larger(larger(x0, x1), larger(x2, x3));
+        V place = select(less(x2, largest), at(3), at(2));
+        place = select(less(x1, largest), place, at(1));
+        place = select(less(x0, largest), place, at(0));
+        put<Full>(y + position * n + i, largest, width);
+        put_places<Full>(places + position * n + i, place, width);
+      });
+    });
+    return;
+  }
+  for_windows(w, [&](const Cells& cells, int64_t position) {
+    for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
+      const auto each_cell = [&](auto body) {
+        int64_t place = 0;
+        for (int64_t cy = cells.y; cy < cells.y_end; cy += cells.step_y) {
+          for (int64_t cx = cells.x; cx < cells.x_end; cx += cells.step_x) {
+            body(get<V, Full>(x + cy * row + cx * n + i, width), place++);
+          }
+        }
+      };
+      V largest = broadcast<V>(-std::numeric_limits<T>::infinity());
+      each_cell([&](V value, int64_t) { largest = larger(largest, value); });
+      V found = at(-1);
+      each_cell([&](V value, int64_t place) {
+        const V here = select(less(value, largest), at(-1), at(place));
+        found = select(less(found, zero<V>()), here, found);
+      });
+      put<Full>(y + position * n + i, largest, width);
+      put_places<Full>(places + position * n + i, max(found, zero<V>()), width);
+    });
+  });
+}
+
+template <class T, Write W>
+void places_gradient(const Config& c, const T* dy, const std::uint8_t* places, const T* y, T* dx, int64_t n) {
+  constexpr int L = vector_lanes<T>;
+  using V = Vec<T, L>;
+  const int64_t row = c.window.width * n;
+  const auto each_vector = [&](int64_t position, auto body) {
+    for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
+      const int64_t at = position * n + i;
+      const V place = load_convert_partial<V>(places + at, width);
+      V g = get<V, Full>(dy + at, width);
+      if (c.relu) g = select(greater(get<V, Full>(y + at, width), zero<V>()), g, zero<V>());
+      body([&]<Write How>(int64_t cell, int64_t number) {
+        const V here = broadcast<V>(static_cast<T>(number));
+        give<How, Full>(dx + cell + i, select(equal(place, here), g, zero<V>()), width);
+      });
+    });
+  };
+  if (is_quarter(c.window)) {
+    for_quarters(c.window, n, [&](int64_t first, int64_t position) {
+      each_vector(position, [&](auto give_to) {
+        int64_t number = 0;
+        for (const int64_t cell : {first, first + n, first + row, first + row + n}) {
+          give_to.template operator()<Write::set>(cell, number++);
+        }
+      });
+    });
+    return;
+  }
+  for_windows(c.window, [&](const Cells& cells, int64_t position) {
+    each_vector(position, [&](auto give_to) {
+      int64_t number = 0;
+      for (int64_t cy = cells.y; cy < cells.y_end; cy += cells.step_y) {
+        for (int64_t cx = cells.x; cx < cells.x_end; cx += cells.step_x) {
+          give_to.template operator()<W>(cy * row + cx * n, number++);
+        }
+      }
+    });
+  });
+}
+
 template <class T>
 void average_image(const Window& w, const T* x, T* y, int64_t n) {
   constexpr int L = vector_lanes<T>;
@@ -157,8 +259,13 @@ struct MaxPool2d {
   static void run(const KernelCall& call) {
     const auto& c = call.configuration<Config>();
     for (int64_t g = 0; g < call.groups(E); ++g) {
-      max_pool_image(c.window, call.in[0].as<T>() + g * call.in[0].size * E,
-                     call.out[0].as<T>() + g * call.out[0].size * E, c.channels * E);
+      const T* x = call.in[0].as<T>() + g * call.in[0].size * E;
+      T* y = call.out[0].as<T>() + g * call.out[0].size * E;
+      if (c.places) {
+        max_places(c.window, x, y, call.out[1].as<std::uint8_t>() + g * call.out[1].size * E, c.channels * E);
+      } else {
+        max_pool_image(c.window, x, y, c.channels * E);
+      }
     }
   }
 };
@@ -170,14 +277,18 @@ struct MaxPool2dGrad {
     const int64_t n = c.channels * E;
     for (int64_t g = 0; g < call.groups(E); ++g) {
       const T* dy = call.in[0].as<T>() + g * call.in[0].size * E;
-      const T* x = call.in[1].as<T>() + g * call.in[1].size * E;
       const T* y = call.in[2].as<T>() + g * call.in[2].size * E;
       T* dx = call.out[0].as<T>() + g * call.out[0].size * E;
-      if (prepare_gradient(c.window, dx, n) == Write::set) {
-        max_gradient<T, Write::set>(c, dy, x, y, dx, n);
-      } else {
-        max_gradient<T, Write::add>(c, dy, x, y, dx, n);
+      const bool sets = prepare_gradient(c.window, dx, n) == Write::set;
+      if (c.places) {
+        const auto* places = call.in[1].as<std::uint8_t>() + g * call.in[1].size * E;
+        sets ? places_gradient<T, Write::set>(c, dy, places, y, dx, n)
+             : places_gradient<T, Write::add>(c, dy, places, y, dx, n);
+        continue;
       }
+      const T* x = call.in[1].as<T>() + g * call.in[1].size * E;
+      sets ? max_gradient<T, Write::set>(c, dy, x, y, dx, n)
+           : max_gradient<T, Write::add>(c, dy, x, y, dx, n);
     }
   }
 };

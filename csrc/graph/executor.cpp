@@ -376,7 +376,9 @@ void Workspace::run_tiles(const Slot& slot, const RunArguments& args, int thread
   // order.
   const int64_t stride = slot.has_partials ? shards : tiles;
   if (thread < stride) make_ready(slot, args, mine);
-  for (int64_t shard = thread; shard < stride; shard += threads) {
+  const int64_t last = thread + (stride - 1 - thread) / threads * threads;
+  for (int64_t next = thread; next < stride; next += threads) {
+    const int64_t shard = slot.backwards ? last - (next - thread) : next;
     if (slot.has_partials) {
       for (int32_t s : slot.tile_steps) {
         const Step& step = plan_->steps()[static_cast<size_t>(s)];

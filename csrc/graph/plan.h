@@ -77,6 +77,7 @@ struct Slot {
   std::vector<int32_t> tile_steps;
   std::vector<int32_t> whole_steps;
   bool has_partials = false;
+  bool backwards = false;  ///< takes its tiles from the last one on
 };
 
 /// Batch layout of a plan. `automatic` is the planner's choice; the others are for tests and measurements.

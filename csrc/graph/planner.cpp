@@ -101,12 +101,14 @@ void Planner::run() {
   defer_taken();
   assign_spaces();
   choose_tile();
-  if (fuse_chains()) {
-    defer_taken();  // its steps have found their slots anew
+  const bool kept = keep_places(), fused = fuse_chains();
+  if (fused) defer_taken();  // its steps have found their slots anew
+  if (fused || kept) {
     assign_spaces();
     plan_.tile_bytes_ = layout_tile(plan_.tile_);
   }
   assign_shared();
+  choose_directions();
 }
 
 void Planner::prune() {

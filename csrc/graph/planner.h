@@ -48,6 +48,7 @@ class Planner {
   // planner_fusion.cpp
   void fuse_pools();
   void crop_images();
+  bool keep_places();
   const TensorType& type_of(TensorId tensor) const;
 
   // planner_outputs.cpp
@@ -64,6 +65,7 @@ class Planner {
   int64_t layout_tile(int64_t tile);
   void choose_tile();
   void assign_shared();
+  void choose_directions();
 
   Plan& plan_;
   const Graph& graph_;

@@ -154,4 +154,52 @@ Configuration pooling_configuration(const Graph& graph, const Node& conv, const 
   return conv.op->configure({in, out, ops::with_pool(conv.attributes, pool.attributes)});
 }
 
+// The gradient of max pooling needs to know which cell of a window was the largest, not the image. Where the
+// image would be kept for it until a later slot, pooling notes the cells' places in a byte each instead.
+bool Planner::keep_places() {
+  bool any = false;
+  for (size_t s = 0; s < plan_.steps_.size(); ++s) {
+    if (plan_.steps_[s].kind != StepKind::tile || plan_.steps_[s].op != ops::max_pool2d_grad.name) continue;
+    const int32_t image = plan_.steps_[s].in[1], pooled = plan_.steps_[s].in[2];
+    PlanTensor& kept = plan_.tensors_[static_cast<size_t>(image)];
+    if (kept.space != Space::batch) continue;
+    const int32_t producer = plan_.tensors_[static_cast<size_t>(pooled)].producer;
+    if (producer < 0) continue;
+    Step& forward = plan_.steps_[static_cast<size_t>(producer)];
+    if (forward.kind != StepKind::tile || forward.op != ops::max_pool2d.name || forward.in[0] != image)
+      continue;
+    const auto& config = *static_cast<const ops::Pool2dConfig*>(forward.configuration.get());
+    if (config.window.taps() > 256 || forward.out.size() > 1) continue;
+    const auto elsewhere = [&](const Step& step) {
+      if (&step == &plan_.steps_[s]) return step.in[0] == image || step.in[2] == image;
+      if (step.slot == kept.slot && (step.kind == StepKind::tile || step.kind == StepKind::partial))
+        return false;
+      return std::any_of(step.in.begin(), step.in.end(), [&](int32_t id) {
+        return id >= 0 && (id == image || plan_.tensors_[static_cast<size_t>(id)].alias_of == image);
+      });
+    };
+    if (std::any_of(plan_.steps_.begin(), plan_.steps_.end(), elsewhere)) continue;
+    TensorType type = plan_.tensors_[static_cast<size_t>(pooled)].type;
+    type.dtype = DType::u8;
+    const int32_t places = new_tensor(type, kNoTensor, forward.lanes);
+    PlanTensor& made = plan_.tensors_[static_cast<size_t>(places)];
+    made.producer = producer;
+    made.slot = forward.slot;
+    made.by_tile = true;
+    PlanTensor& tensor = plan_.tensors_[static_cast<size_t>(image)];
+    tensor.space = Space::none;
+    tensor.last_use = -1;
+    forward.out.push_back(places);
+    plan_.steps_[s].in[1] = places;
+    for (const size_t at : {static_cast<size_t>(producer), s}) {
+      Step& step = plan_.steps_[at];
+      ops::Pool2dConfig with = *static_cast<const ops::Pool2dConfig*>(step.configuration.get());
+      with.places = true;
+      step.configuration = make_configuration(with);
+    }
+    any = true;
+  }
+  return any;
+}
+
 }  // namespace fastnn

@@ -190,4 +190,27 @@ void Planner::assign_shared() {
   }
 }
 
+// Slots that move more than the caches hold take their tiles in turns from the first and from the last on:
+// what one made last is what the next begins with.
+void Planner::choose_directions() {
+  constexpr int64_t kMuch = 1024 * 1024;
+  bool backwards = false;
+  for (Slot& slot : plan_.slots_) {
+    int64_t bytes = 0;
+    for (int32_t s : slot.tile_steps) {
+      const Step& step = plan_.steps_[static_cast<size_t>(s)];
+      for (const auto* list : {&step.in, &step.out}) {
+        for (int32_t id : *list) {
+          if (id < 0) continue;
+          const PlanTensor& tensor = plan_.tensors_[static_cast<size_t>(id)];
+          if (tensor.space == Space::batch) bytes += tensor.bytes_per_sample() * plan_.request_.capacity;
+        }
+      }
+    }
+    if (bytes < kMuch) continue;
+    slot.backwards = backwards;
+    backwards = !backwards;
+  }
+}
+
 }  // namespace fastnn

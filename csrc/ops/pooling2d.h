@@ -9,6 +9,8 @@
 // max_pool2d_grad(dy, x, y; those, relu false) -> dx: a window's gradient goes to its first largest value;
 // with relu
 //   only if that is positive (x is then relu's output, and dx the gradient with respect to relu's input).
+//   Plans may have max_pool2d write a second output, uint8 of y's shape: the places of these values among
+//   the cells of their windows; max_pool2d_grad then reads that in x's stead.
 // average_pool2d_grad(dy; those, input_size [H, W]) -> dx
 #pragma once
 
@@ -20,6 +22,7 @@ struct Pool2dConfig {
   Window2d window;
   int64_t channels;
   bool relu;
+  bool places = false;  ///< max pooling writes, and its gradient reads, the largest cells' places in windows
 };
 
 inline Window2d pool2d_window(const std::string& node, std::array<int64_t, 2> image,

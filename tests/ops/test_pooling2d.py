@@ -113,3 +113,36 @@ def test_relu_and_pooling_share_one_gradient(layout):
             pending += [t for t in operands if t is not None]
         assert ("activation_grad" in ops) == apart
     assert all((a == b).all() for a, b in zip(*found)) and (found[0][1] != 0).any()
+
+
+@pytest.mark.parametrize("layout", ["rows", "lanes"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"pool_size": [3, 2], "strides": [2, 1], "padding": "same"},
+        {"pool_size": [2, 3], "strides": [3, 3]},
+    ],
+    ids=str,
+)
+def test_plans_keep_places_instead_of_images(attributes, dtype, layout):
+    """Where the gradient comes after a barrier, it goes by the places of the largest cells."""
+    random = np.random.default_rng(3)
+    x = np.round(random.normal(size=(19, 9, 8, 21))).astype(dtype)  # with equals
+    x[3, 2, 2, 1] = np.nan
+    graph = _core.Graph()
+    image = graph.add("scale_shift", [graph.input("x", [9, 8, 21], dtype)], {"scale": -1.0})
+    pooled = graph.add("max_pool2d", image, attributes)[0]
+    size = graph.shape(pooled)
+    mean = graph.add("sample_mean", [graph.input("w", list(size), dtype)])
+    mean = graph.add("cast", mean, {"dtype": dtype})
+    seed = graph.add("add", [graph.input("dy", list(size), dtype), mean[0]])[0]
+    gradient = graph.gradients(pooled, image, seed)
+    function = _core.Function(graph, [pooled, gradient[0]], layout)
+    forward, backward = [row for row in function.describe(19).splitlines() if "max_pool2d" in row]
+    assert forward.count("%") == 3 and "(None, 9, 8, 21)" not in backward.split("->")[0]
+    dy, zero = random.normal(size=(19, *size)).astype(dtype), np.zeros((19, *size), dtype)
+    y, dx = function.run([x, zero, dy])
+    np.testing.assert_array_equal(y, run("max_pool2d", [-x], layout, **attributes))
+    np.testing.assert_array_equal(dx, run("max_pool2d_grad", [dy, -x, y], layout, **attributes))
