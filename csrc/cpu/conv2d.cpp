@@ -144,6 +144,7 @@ struct Conv2d {
       const auto [height, width] = ops::pool2d_seen(pool);
       shape.out_height = height;
       shape.out_width = width;
+      if (E > 1 && is_quarter(pool)) shape.windows = pool.out_width;
     } else {
       shape.flatten();
     }
@@ -165,16 +166,35 @@ struct Conv2d {
       return 0;
     }
     const auto row_at = [&](int64_t oy) { return rows + oy % ring * pool.width * c.out * E; };
+    const int64_t out_row = pool.out_width * c.out * E;
     for (int64_t image = 0; image < call->groups(E); ++image) {
-      int64_t next = 0;  // row of windows
+      const T* from = x + image * in_size;
       T* out = y + image * out_size;
+      if constexpr (E > 1) {
+        if (shape.windows > 0) {
+          correlator.begin_image();
+          for (int64_t wy = 0; wy < pool.out_height; ++wy, out += out_row) {
+            if (correlator.run_windows(from, wy, out)) {
+              activate(out, out_row);  // no activation orders values otherwise than they are
+              continue;
+            }
+            for (int64_t oy = 2 * wy; oy < 2 * wy + 2; ++oy) {
+              correlator.run_positions(from, oy, row_at(oy));
+              activate(row_at(oy), shape.out_width * c.out * E);
+            }
+            max_pool_row(pool, wy, row_at, out, c.out * E);
+          }
+          continue;
+        }
+      }
+      int64_t next = 0;  // row of windows
       correlator.run(
-          x + image * in_size, in_size, 1, [&](int64_t, int64_t oy) { return row_at(oy); },
+          from, in_size, 1, [&](int64_t, int64_t oy) { return row_at(oy); },
           [&](int64_t oy, T* row, int64_t count) {
             activate(row, count);
             while (next < pool.out_height &&
                    std::min(next * pool.stride_y - pool.pad_top + pool.span_y(), pool.height) <= oy + 1) {
-              max_pool_row(pool, next, row_at, out + next * pool.out_width * c.out * E, c.out * E);
+              max_pool_row(pool, next, row_at, out + next * out_row, c.out * E);
               ++next;
             }
           });

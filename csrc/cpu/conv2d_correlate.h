@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "cpu/conv2d_tile.h"
+#include "cpu/conv2d_windows.h"
 
 namespace fastnn::cpu {
 
@@ -25,6 +26,7 @@ struct Correlation {
   int64_t origin_y, origin_x;  ///< the input cell under position 0's tap 0; negative: padding
   int64_t w_group, w_row, w_tap, w_channel;
   int64_t out_row, out_position;
+  int64_t windows = 0;  ///< of two by two positions in a row, for run_windows
 
   bool padded() const {
     return origin_x < 0 || origin_x + (out_width - 1) * stride_x + (taps_x - 1) * step_x >= in_width;
@@ -80,12 +82,14 @@ class Correlator {
     row_.floor = floor;
     choose();
     rows_ = scratch.take<const T*>(c_.taps_y);
+    if (c_.windows > 0) lower_rows_ = scratch.take<const T*>(c_.taps_y);
     if (packs_) packed_ = scratch.take<T>(c_.taps_y * c_.taps_x * c_.run * blocks_.size * kBlock);
     // The taps of a row are one run of channels where they lie so in both operands.
     merged_ = !three_ && row_.x_tap == c_.run * E && (packs_ || c_.w_tap == c_.run * c_.w_channel);
     // Lanes: rows are wide and each is used taps_y times, so a ring holds them. Rows: the whole image is
     // kept, because blocks of channels may pass over it one after the other.
-    ring_ = E > 1 ? std::min((c_.taps_y - 1) * c_.step_y + 1, c_.in_height) : c_.in_height;
+    const int64_t span = (c_.taps_y - 1) * c_.step_y + 1 + (c_.windows > 0 ? c_.stride_y : 0);
+    ring_ = E > 1 ? std::min(span, c_.in_height) : c_.in_height;
     padded_ = c_.padded() ? scratch.take<T>(ring_ * c_.padded_width() * c_.in_channels * E) : nullptr;
     if (rows_ == nullptr) return;  // only the size was asked for
     if (padded_ != nullptr) clear_borders();
@@ -110,19 +114,75 @@ class Correlator {
       const int64_t last = std::min(blocks, first + pass_blocks_);
       if (packed_ != nullptr) pack_block(first);
       for (int64_t i = 0; i < images; ++i) {
-        next_row_ = std::max<int64_t>(0, c_.origin_y);
+        begin_image();
         for (int64_t oy = 0; oy < c_.out_height; ++oy) {
-          const int64_t top = oy * c_.stride_y + c_.origin_y;
-          const int64_t tap = top < 0 ? (-top + c_.step_y - 1) / c_.step_y : 0;
-          const int64_t below = c_.in_height - top;  // rows of the image from `top` on
-          const int64_t end = below <= 0 ? 0 : std::min(c_.taps_y, (below + c_.step_y - 1) / c_.step_y);
           Sum<T>* row = row_at(i, oy);
-          set_rows(in + i * in_size, top, tap, end);
-          run_row(row, tap, first, last);
+          run_positions(in + i * in_size, oy, row, first, last);
           if (last == blocks) finish_row(oy, row, c_.out_width * c_.out_position * E);
         }
       }
     }
+  }
+
+  // ---- By rows, from top to bottom: what the runs above are made of ----
+
+  void begin_image() { next_row_ = std::max<int64_t>(0, c_.origin_y); }
+
+  /// Row oy of one image's positions, for blocks of channels [first, last).
+  void run_positions(const T* image, int64_t oy, Sum<T>* out, int64_t first, int64_t last) {
+    const int64_t top = oy * c_.stride_y + c_.origin_y;
+    const int64_t tap = top < 0 ? (-top + c_.step_y - 1) / c_.step_y : 0;
+    const int64_t below = c_.in_height - top;  // rows of the image from `top` on
+    const int64_t end = below <= 0 ? 0 : std::min(c_.taps_y, (below + c_.step_y - 1) / c_.step_y);
+    if (end > tap) fetch(image, top, top + (end - 1) * c_.step_y + 1);
+    point(image, top, tap, end, rows_);
+    row_.rows = rows_;
+    row_.taps_y = std::max<int64_t>(0, end - tap);
+    run_row(out, tap, first, last);
+  }
+  void run_positions(const T* image, int64_t oy, Sum<T>* out) {
+    run_positions(image, oy, out, 0, c_.groups * blocks_.parts);
+  }
+
+  /// Row wy of windows of two by two positions, the largest of each. Returns false, with nothing done, if
+  /// some of their taps lie above or below the image.
+  bool run_windows(const T* image, int64_t wy, T* out)
+    requires(E > 1 && std::is_same_v<T, Sum<T>>)
+  {
+    const int64_t top = 2 * wy * c_.stride_y + c_.origin_y;
+    const int64_t end = top + c_.stride_y + (c_.taps_y - 1) * c_.step_y + 1;
+    if (top < 0 || end > c_.in_height) return false;
+    fetch(image, top, end);
+    point(image, top, 0, c_.taps_y, rows_);
+    point(image, top + c_.stride_y, 0, c_.taps_y, lower_rows_);
+    TileRow<T> row = row_;
+    row.rows = rows_;
+    row.taps_y = c_.taps_y;
+    row.taps_x = merged_ ? 1 : c_.taps_x;
+    row.run = merged_ ? c_.taps_x * c_.run : c_.run;
+    const Split channels = Split::balanced(c_.columns, kMostWindowBlocks);
+    const Split tiles = Split::balanced(c_.windows, windows_beside(static_cast<int>(channels.size)));
+    const auto run_tiles = [&](int64_t first, int64_t count, int64_t size) {
+      if (count <= 0) return;
+      for (int64_t group = 0; group < c_.groups; ++group) {
+        for (int64_t b = 0; b < channels.parts; ++b) {
+          const int64_t channel = group * c_.columns + channels.first(b);
+          WindowsTable<T, E>::at(static_cast<int>(channels.size_of(b)), static_cast<int>(size))(
+              row, lower_rows_, 2 * first * row.x_position + group * c_.run * E,
+              weights_ + group * c_.w_group + channels.first(b),
+              start_ == nullptr ? nullptr : start_ + channel, out + first * row.out_position + channel * E,
+              count);
+        }
+      }
+    };
+    const int64_t chunk = near_tiles(channels.parts * c_.groups, 2 * tiles.size, c_.taps_y + 1);
+    for (int64_t done = 0; done < tiles.parts; done += chunk) {
+      const int64_t until = std::min(done + chunk, tiles.parts);
+      const int64_t wide = std::clamp<int64_t>(tiles.wide - done, 0, until - done);
+      run_tiles(tiles.first(done), wide, tiles.size);
+      run_tiles(tiles.first(done + wide), until - done - wide, tiles.size - 1);
+    }
+    return true;
   }
 
  private:
@@ -146,27 +206,35 @@ class Correlator {
     }
   }
 
-  // Points row_.rows at taps [tap, end) of the position whose first tap is in row `top`.
-  void set_rows(const T* in, int64_t top, int64_t tap, int64_t end) {
+  // Rows [first, end) of the image are wanted: those not yet in the ring are copied there.
+  void fetch(const T* in, int64_t first, int64_t end) {
+    if (padded_ == nullptr) return;
     const int64_t cell = c_.in_channels * E;
     const int64_t width = c_.in_width * cell;
-    if (padded_ != nullptr) {
-      const int64_t needed = std::max(next_row_, top);
-      const int64_t until = end > tap ? top + (end - 1) * c_.step_y + 1 : 0;
-      for (int64_t y = needed; y < until; ++y) {
-        std::memcpy(padded_ + (y % ring_) * c_.padded_width() * cell + c_.left() * cell, in + y * width,
-                    static_cast<size_t>(width) * sizeof(T));
-      }
-      next_row_ = std::max(next_row_, until);
+    for (int64_t y = std::max(next_row_, first); y < end; ++y) {
+      std::memcpy(padded_ + (y % ring_) * c_.padded_width() * cell + c_.left() * cell, in + y * width,
+                  static_cast<size_t>(width) * sizeof(T));
     }
+    next_row_ = std::max(next_row_, end);
+  }
+
+  // Points `rows` at taps [tap, end) of the position whose first tap is in row `top`.
+  void point(const T* in, int64_t top, int64_t tap, int64_t end, const T** rows) {
+    const int64_t cell = c_.in_channels * E;
+    const int64_t width = c_.in_width * cell;
     for (int64_t ky = tap; ky < end; ++ky) {
       const int64_t y = top + ky * c_.step_y;
       const T* row = padded_ != nullptr ? padded_ + ((y % ring_) * c_.padded_width() + c_.left()) * cell
                                         : in + y * width;
-      rows_[ky - tap] = row + c_.origin_x * cell;
+      rows[ky - tap] = row + c_.origin_x * cell;
     }
-    row_.rows = rows_;
-    row_.taps_y = std::max<int64_t>(0, end - tap);
+  }
+
+  // Lanes: several blocks of channels read a stretch of the input while it is near. Tiles of such a stretch.
+  int64_t near_tiles(int64_t blocks, int64_t positions, int64_t rows) const {
+    const int64_t tile_bytes =
+        rows * positions * c_.stride_x * c_.in_channels * E * static_cast<int64_t>(sizeof(T));
+    return blocks > 1 ? std::max<int64_t>(1, kNearBytes / std::max<int64_t>(1, tile_bytes)) : c_.out_width;
   }
 
   // The weights of one block of channels, one step of the tiles after the other.
@@ -258,10 +326,7 @@ class Correlator {
     chunk_tiles_ = c_.out_width;
     pass_blocks_ = blocks;
     if (E > 1) {
-      // Several blocks of channels read a stretch of the input while it is near.
-      const int64_t tile_bytes = c_.taps_y * tiles.positions.size * c_.stride_x * c_.in_channels * E *
-                                 static_cast<int64_t>(sizeof(T));
-      if (blocks > 1) chunk_tiles_ = std::max<int64_t>(1, kNearBytes / std::max<int64_t>(1, tile_bytes));
+      chunk_tiles_ = near_tiles(blocks, tiles.positions.size, c_.taps_y);
     } else {
       // The weights of some blocks stay near while the whole image passes by.
       const int64_t block_bytes = steps * blocks_.size * kVectorBytes;
@@ -281,6 +346,7 @@ class Correlator {
   bool packs_ = false;
   T* packed_ = nullptr;
   const T** rows_ = nullptr;
+  const T** lower_rows_ = nullptr;  // of the lower positions of windows
   T* padded_ = nullptr;
   int64_t ring_ = 0;
   int64_t next_row_ = 0;

@@ -35,6 +35,9 @@ CASES = [
     pooled((8, 7, 2), (3, 3, 2, 17), pool_size=[3, 3], pool_strides=[2, 2], pool_padding="same"),
     pooled((6, 5, 2), (1, 1, 2, 3), pool_size=[2, 2]),
     pooled((9, 9, 4), (3, 3, 2, 6), groups=2, strides=[2, 2], padding="same", pool_size=[2, 2]),
+    pooled((12, 11, 1), (3, 2, 1, 8), dilation=[2, 3], padding="same", pool_size=[2, 2]),
+    # Every number of channels that a register tile holds, beside as many windows as fit and one fewer.
+    *(pooled((8, 23, 2), (3, 3, 2, n), padding="same", pool_size=[2, 2]) for n in (1, 2, 3, 4, 5, 7)),
 ]
 
 
@@ -69,6 +72,8 @@ def test_prediction_has_the_bits_of_two_ops(pool, activation):
     outputs = pool(between)
     x = np.random.default_rng(0).standard_normal((37, 13, 12, 3)).astype("float32")
     x[3, 5, 5, 1] = np.nan
+    x[4, 5, 5, 1], x[4, 7, 7, 2] = np.inf, -np.inf
+    x[20, 8, :, 0] = np.nan
     fused = fastnn.Model(inputs, outputs).predict(x, verbose=0)
     # Whoever asks for the convolution's own result gets it.
     both = fastnn.Model(inputs, [between, outputs]).predict(x, verbose=0)
