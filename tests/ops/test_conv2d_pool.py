@@ -56,7 +56,7 @@ def test_no_gradient():
         graph.gradients(y, [x], weights)
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh", None])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", None])
 @pytest.mark.parametrize(
     "pool",
     [
