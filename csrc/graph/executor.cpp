@@ -387,14 +387,17 @@ void Workspace::run_tiles(const Slot& slot, const RunArguments& args, int thread
                     static_cast<size_t>(step.accumulator_bytes));
       }
     }
-    for (int64_t t = shard; t < tiles; t += stride) {
-      const int64_t first = t * tile;
-      const int64_t count = std::min(tile, args.samples - first);
-      for (int32_t s : slot.tile_steps) {
-        run_tile_step(plan_->steps()[static_cast<size_t>(s)], static_cast<size_t>(s), args, mine, first,
-                      count, shard);
-      }
-    }
+    for (int64_t t = shard; t < tiles; t += stride) run_tile(slot, args, mine, t, shard);
+  }
+}
+
+void Workspace::run_tile(const Slot& slot, const RunArguments& args, ThreadState& mine, int64_t tile,
+                         int64_t shard) {
+  const int64_t first = tile * plan_->tile();
+  const int64_t count = std::min(plan_->tile(), args.samples - first);
+  for (int32_t s : slot.tile_steps) {
+    run_tile_step(plan_->steps()[static_cast<size_t>(s)], static_cast<size_t>(s), args, mine, first, count,
+                  shard);
   }
 }
 
@@ -480,7 +483,8 @@ void Workspace::run_whole_step(const Step& step, size_t index, const RunArgument
 void execute(Workspace& workspace, const RunArguments& args, Team& team, int thread) {
   const Plan& plan = workspace.plan();
   Workspace::ThreadState& mine = workspace.threads_[static_cast<size_t>(thread)];
-  for (size_t s = static_cast<size_t>(args.first_slot); s < plan.slots().size(); ++s) {
+  const size_t end = args.end_slot < 0 ? plan.slots().size() : static_cast<size_t>(args.end_slot);
+  for (auto s = static_cast<size_t>(args.first_slot); s < end; ++s) {
     const Slot& slot = plan.slots()[s];
     if (!slot.tile_steps.empty()) workspace.run_tiles(slot, args, team.size, mine, thread);
     for (int32_t w : slot.whole_steps) {
@@ -489,6 +493,26 @@ void execute(Workspace& workspace, const RunArguments& args, Team& team, int thr
     }
     const Stopwatch stopwatch(mine.times, plan.steps().size(), 0, workspace.timing_);
     team.barrier.wait();
+  }
+}
+
+void execute_tiles(Workspace& workspace, const RunArguments& args, int64_t samples,
+                   const std::function<void(int64_t)>& move_to, std::atomic<int64_t>& next, int thread) {
+  const Plan& plan = workspace.plan();
+  const Slot& slot = plan.slots().back();
+  Workspace::ThreadState& mine = workspace.threads_[static_cast<size_t>(thread)];
+  const int64_t capacity = plan.request().capacity;
+  const auto tiles_of = [&](int64_t count) { return (count + plan.tile() - 1) / plan.tile(); };
+  const int64_t in_batch = tiles_of(capacity);
+  const int64_t tiles = samples / capacity * in_batch + tiles_of(samples % capacity);
+  int64_t batch = -1;
+  for (int64_t t = next.fetch_add(1); t < tiles; t = next.fetch_add(1)) {
+    if (t / in_batch != batch) {
+      batch = t / in_batch;
+      move_to(batch * capacity);
+      workspace.make_ready(slot, args, mine);
+    }
+    workspace.run_tile(slot, args, mine, t % in_batch, 0);
   }
 }
 

@@ -2,6 +2,8 @@
 // workspace of its own (see WorkspacePool).
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -47,6 +49,7 @@ struct RunArguments {
   int64_t sample_base = 0;  ///< number in the caller's batch of the run's first sample, for keys and messages
   /// Plan::prologue() leaves out what follows from parameters alone and was made by the last run.
   int32_t first_slot = 0;
+  int32_t end_slot = -1;                 ///< one past the last; -1: all
   const GradientTaker* taker = nullptr;  ///< null: gradients are only made
   bool find_nonfinite = false;  ///< look at every output and report the first NaN or Inf (slow; one thread)
 };
@@ -87,6 +90,8 @@ class FASTNN_API Workspace {
 
  private:
   friend FASTNN_API void execute(Workspace&, const RunArguments&, Team&, int);
+  friend FASTNN_API void execute_tiles(Workspace&, const RunArguments&, int64_t,
+                                       const std::function<void(int64_t)>&, std::atomic<int64_t>&, int);
 
   // An operand of a tile step that lies elsewhere for each tile or shard.
   struct Moving {
@@ -110,6 +115,7 @@ class FASTNN_API Workspace {
     std::vector<StepTime> times;   // of each step, of barriers, of taking gradients; empty unless timing
   };
   void run_tiles(const Slot& slot, const RunArguments& args, int threads, ThreadState& mine, int thread);
+  void run_tile(const Slot& slot, const RunArguments& args, ThreadState& mine, int64_t tile, int64_t shard);
   void make_ready(const Slot& slot, const RunArguments& args, ThreadState& mine);
   void gather(const Step& step, const RunArguments& args, ThreadState& mine, int64_t first, int64_t count);
   void run_tile_step(const Step& step, size_t index, const RunArguments& args, ThreadState& mine,
@@ -140,6 +146,13 @@ class FASTNN_API Workspace {
 
 /// Runs the plan; every thread of the team calls it, and it ends with a barrier.
 FASTNN_API void execute(Workspace& workspace, const RunArguments& args, Team& team, int thread);
+
+/// Runs all batches of `samples` samples past the prologue, for a plan with tiles_alone(): whichever thread
+/// is free takes the next tile, from `next` on, which starts at 0. move_to(first sample) sets the thread's
+/// args to a batch.
+FASTNN_API void execute_tiles(Workspace& workspace, const RunArguments& args, int64_t samples,
+                              const std::function<void(int64_t)>& move_to, std::atomic<int64_t>& next,
+                              int thread);
 
 /// Threads worth waking for a run of that much arithmetic, at most num_threads().
 FASTNN_API int useful_threads(double flops, bool in_long_region);

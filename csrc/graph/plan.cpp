@@ -35,6 +35,14 @@ bool Plan::only_packs() const {
   return true;
 }
 
+bool Plan::tiles_alone() const {
+  if (slots_.size() != static_cast<size_t>(prologue_) + 1 || !only_packs()) return false;
+  const Slot& slot = slots_.back();
+  return !slot.tile_steps.empty() && slot.whole_steps.empty() && !slot.has_partials &&
+         std::none_of(tensors_.begin(), tensors_.end(),
+                      [](const PlanTensor& tensor) { return tensor.space == Space::batch; });
+}
+
 int64_t Plan::parts() const {
   int64_t most = (request_.capacity + tile_ - 1) / tile_;
   for (const Step& step : steps_) most = std::max(most, step.units);

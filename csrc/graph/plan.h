@@ -114,6 +114,9 @@ class FASTNN_API Plan {
   int32_t externals() const { return external_count_; }
   int32_t prologue() const { return prologue_; }  ///< slots that depend on parameters alone
   bool only_packs() const;                        ///< does the prologue do nothing but pack parameters?
+  /// Behind such a prologue, is there nothing but tiles of one slot? Then no tile, and no batch, waits for
+  /// another.
+  bool tiles_alone() const;
   /// Which of a run's external pointers is the value of an unbatched input; -1: none is used.
   int32_t external_of_input(size_t index) const { return input_externals_[index]; }
   int32_t fetched(size_t index) const { return fetched_[index]; }  ///< plan tensor of request().fetch[index]

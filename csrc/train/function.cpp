@@ -57,6 +57,7 @@ void Function::run(const std::vector<BatchSource>& sources, int64_t samples, int
     const int32_t external = use.plan->external_of_input(i);
     if (external >= 0) externals[static_cast<size_t>(external)] = const_cast<std::byte*>(sources[i].data);
   }
+  std::atomic<int64_t> next_tile{0};
   const auto run = [&](Team& team, int thread) {
     RunArguments args;
     std::vector<std::byte*> places(externals);
@@ -64,7 +65,7 @@ void Function::run(const std::vector<BatchSource>& sources, int64_t samples, int
     args.externals = places.data();
     args.seed = seed;
     args.step = step;
-    for (int64_t first = 0; first < samples; first += capacity) {
+    const auto move_to = [&](int64_t first) {
       args.first_row = first;
       args.first_slot = first == 0 ? first_slot : later_slot;
       args.samples = std::min(capacity, samples - first);
@@ -73,6 +74,16 @@ void Function::run(const std::vector<BatchSource>& sources, int64_t samples, int
         const int64_t row = type.batched ? type.size() * dtype_size(type.dtype) : 0;
         places[static_cast<size_t>(use.plan->external_of_fetched(i))] = outputs[i] + first * row;
       }
+    };
+    if (use.plan->tiles_alone()) {
+      move_to(0);
+      args.end_slot = use.plan->prologue();
+      execute(*workspace, args, team, thread);
+      execute_tiles(*workspace, args, samples, move_to, next_tile, thread);
+      return;
+    }
+    for (int64_t first = 0; first < samples; first += capacity) {
+      move_to(first);
       execute(*workspace, args, team, thread);
     }
   };

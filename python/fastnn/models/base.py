@@ -93,6 +93,7 @@ class Model(Trainable, Predicting, Differentiable, Endpoints):
             )
         self._predictions: dict[Any, tuple[_core.Function, int]] = {}
         self._ready: tuple[int, tuple[int, ...], Callable[..., list[Array]]] | None = None
+        self._pace: tuple[Any, float] | None = None
         if inputs is not None:
             self._set_network(Network(self.label, inputs, outputs))
         self._trainable = trainable

@@ -37,6 +37,7 @@ class Predicting:
     _lock: threading.RLock
     _predictions: dict[Any, tuple[Any, int]]
     _ready: tuple[int, tuple[int, ...], Callable[..., list[Array]]] | None
+    _pace: tuple[Any, float] | None  # the function that ran last, and its seconds a sample
     _input_arrays: Callable[[Any], list[Array]]
     _inputs_like: Callable[[list[Array]], Any]
     _shapes_key: Callable[[list[Array]], Any]
@@ -216,12 +217,17 @@ class Predicting:
         """
         first, count, samples = 0, 1, len(arrays[0])
         capacity = min(size, _rounded(samples))
+        function = self._prediction_function(arrays)[0]
+        pace = self._pace
+        if pace is not None and pace[0] is function and not single:
+            count = max(1, int(_LONGEST_RUN / 2 / (pace[1] * size)))
         while first < samples:
             last = min(first + count * size, samples)
             rows = [a[first:last] for a in arrays]
             began = time.perf_counter()
             yield (lambda rows=rows: self._run(rows, capacity)), -(-(last - first) // size)  # type: ignore[misc]
             took = time.perf_counter() - began
+            self._pace = function, max(took / (last - first), 1e-12)
             if not single and took < _LONGEST_RUN / 2:
                 count *= 4 if took < _LONGEST_RUN / 8 else 2
             first = last
