@@ -91,7 +91,7 @@ struct PlanRequest {
   std::vector<TensorId> flat;  ///< unbatched tensors to be laid one after the other in external 0 (gradients)
   std::vector<int64_t> flat_offsets;  ///< bytes, one for each of `flat`
   /// The parameters that `flat` are gradients of (store and entry), if they may be updated within a run, each
-  /// after its last reader and after fetch[0], the loss; else empty. See GradientTaker.
+  /// after its last reader and after all of `fetch` are known; else empty. See GradientTaker.
   std::vector<std::pair<const Store*, int32_t>> updated;
   Layout layout = Layout::automatic;
   bool alone = false;  ///< one thread runs it: tiles need not be small enough for several

@@ -114,7 +114,9 @@ int32_t Planner::last_reader(const Store* store, int32_t entry) const {
 void Planner::defer_taken() {
   const PlanRequest& request = plan_.request_;
   if (request.updated.empty()) return;
-  const int32_t loss = plan_.tensors_[static_cast<size_t>(plan_.fetched_.at(0))].slot;
+  // Data are refused by ops on the way to the loss, metrics and state: all of these are known by then.
+  int32_t known = 0;
+  for (int32_t id : plan_.fetched_) known = std::max(known, plan_.tensors_[static_cast<size_t>(id)].slot);
   for (size_t i = 0; i < request.flat.size(); ++i) {
     if (request.flat[i] == kNoTensor) continue;
     const auto made = made_.find({request.flat[i], 1});
@@ -125,8 +127,16 @@ void Planner::defer_taken() {
     Step& step = plan_.steps_[static_cast<size_t>(gradient.producer)];
     const Kernel* kernel = step.kind == StepKind::whole ? step_kernel(step) : nullptr;
     if (kernel == nullptr || kernel->unit_part == nullptr) continue;
+    // Other gradients may follow from it, where a kernel is a sum: they need it at once.
+    const bool read = std::any_of(plan_.steps_.begin(), plan_.steps_.end(), [&](const Step& reader) {
+      return std::any_of(reader.in.begin(), reader.in.end(), [&](int32_t id) {
+        return id >= 0 &&
+               (id == made->second || plan_.tensors_[static_cast<size_t>(id)].alias_of == made->second);
+      });
+    });
+    if (read) continue;
     const auto& [store, entry] = request.updated[i];
-    const int32_t slot = std::max({step.slot, last_reader(store, entry) + 1, loss + 1});
+    const int32_t slot = std::max({step.slot, last_reader(store, entry) + 1, known + 1});
     if (slot > step.slot) {
       std::vector<int32_t>& before = plan_.slots_[static_cast<size_t>(step.slot)].whole_steps;
       before.erase(std::find(before.begin(), before.end(), gradient.producer));

@@ -125,6 +125,41 @@ def regularised():
     return fastnn.Sequential([layers.Input((WIDE,)), wide, layers.Dense(WIDE), layers.Dense(3, "softmax")])
 
 
+class Composed(layers.Layer):
+    """A kernel made of several, whose gradients are, or follow from, the gradient of one."""
+
+    def __init__(self, rule):
+        super().__init__()
+        self.rule = rule
+
+    def build(self, shape):
+        self.large = [self.add_weight((WIDE, WIDE), "glorot_uniform", name=name) for name in "ab"]
+        self.narrow = [self.add_weight((WIDE, 4), "glorot_uniform", name=name) for name in "uv"]
+
+    def call(self, inputs):
+        (a, b), (u, v) = self.large, self.narrow
+        kernels = {
+            "sum": lambda: a + b,
+            "difference": lambda: a - b,
+            "low_rank": lambda: a + fastnn.ops.matmul(u, fastnn.ops.transpose(v)),
+        }
+        return fastnn.ops.matmul(inputs, kernels[self.rule]())
+
+
+def composed(rule):
+    fastnn.random.set_seed(0)
+    return fastnn.Sequential(
+        [layers.Input((WIDE,)), layers.Dense(WIDE), Composed(rule), layers.Dense(3, "softmax")]
+    )
+
+
+@pytest.mark.parametrize("rule", ["sum", "difference", "low_rank"])
+def test_kernels_made_of_several(rule):
+    x, y = data()
+    results = [trained(composed(rule), optimizers.Adam(), x, y, whole) for whole in (False, True)]
+    assert_same(*results)
+
+
 @pytest.mark.parametrize("make", [twice, penalised, regularised])
 def test_kernels_that_are_read_elsewhere(make):
     x, y = data()
