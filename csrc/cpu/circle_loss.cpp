@@ -16,20 +16,20 @@ using Config = ops::CircleLossConfig;
 
 constexpr int64_t kBlock = 32;  // rows of cosines at a time
 
-// A sum of exponentials, kept as its logarithm; minus infinity while it is empty.
+// A sum of exponentials, kept as its logarithm; minus infinity while it is empty. A NaN stays in it.
 struct LogSum {
   double largest = -INFINITY;
   double sum = 0;
 
   void add(double exponent) {
     if (exponent > largest) {
-      sum = largest == -INFINITY ? 1 : sum * std::exp(largest - exponent) + 1;
+      sum = sum * std::exp(largest - exponent) + 1;
       largest = exponent;
-    } else if (exponent > -INFINITY) {
+    } else if (exponent != -INFINITY) {
       sum += std::exp(exponent - largest);
     }
   }
-  double logarithm() const { return largest == -INFINITY ? largest : largest + std::log(sum); }
+  double logarithm() const { return largest + std::log(sum); }
 };
 
 template <class T>

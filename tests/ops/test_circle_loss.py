@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 from checks import Refusal, batch, case, check_op, labels, shared
 
+from fastnn import _core
+
 
 def reference(x, ids, gamma=80.0, margin=0.4, remove_diagonal=True):
     """The definition, one pair at a time."""
@@ -58,3 +60,14 @@ CASES = [
 @pytest.mark.parametrize("declared", CASES, ids=str)
 def test_circle_loss(declared):
     check_op(declared)
+
+
+def test_a_vector_that_is_not_a_number_is_seen_in_the_loss():
+    graph = _core.Graph()
+    x = graph.input("x", [4])
+    ids = graph.input("ids", [], "int32")
+    function = _core.Function(graph, graph.add("circle_loss", [x, ids], {}))
+    values = short(np.random.default_rng(0), (5, 4)).astype("float32")
+    values[2, 1] = np.nan
+    (loss,) = function.run([values, np.array([0, 1, 0, 1, 0], "int32")])
+    assert np.isnan(loss).all()
