@@ -29,7 +29,7 @@ bool winograd_serves(const Correlation& c) {
   if (!fits(c)) return false;
   const Cycles<Form> cycles(c);
   return cycles.direct() >=
-         kLeastGain * (cycles.products() + cycles.input() + cycles.output()) * cycles.tiles;
+         cycles.kLeastGain * (cycles.products() + cycles.input() + cycles.output()) * cycles.tiles;
 }
 
 // ---- Weights --------------------------------------------------------------------------------------------

@@ -11,9 +11,6 @@ inline bool fits(const Correlation& c) {
          c.step_x == 1 && c.groups == 1;
 }
 
-/// What it must gain to be taken.
-inline constexpr double kLeastGain = 1.2;
-
 /// Of float32 as this instruction set has it, or of bfloat16 with vectors of 16 whatever it has: its results
 /// are the same on all processors.
 template <class Form>
@@ -21,6 +18,7 @@ struct Cycles {
   static constexpr bool kExact = is_float32<Form>;
   static constexpr int64_t kLanes = kExact ? L : 16;
   static constexpr double kVector = static_cast<double>(kLanes) / 16;
+  static constexpr double kLeastGain = kExact ? 1.2 : 1.15;  ///< what it must gain to be taken
 
   explicit Cycles(const Correlation& shape)
       : in(static_cast<double>((shape.run + kLanes - 1) / kLanes)),
@@ -32,7 +30,10 @@ struct Cycles {
   /// A step of a tile of one vector of output channels takes longer, for inputs are loaded once for each
   /// multiply-add.
   double products() const { return 16 * (0.53 * steps * out + 3); }
-  double direct() const { return 9 * 0.52 * positions * steps * out; }
+  /// Those of the kernel's gradient, whose sums rest in registers for many tiles.
+  double gradient_products() const { return kExact ? products() : 16 * 0.53 * steps * out; }
+  /// In bfloat16 the image is rounded first.
+  double direct() const { return 9 * 0.52 * positions * steps * out + (kExact ? 0 : 10 * positions); }
 
   // Of a vector of a tile: these wait for memory.
   double input() const { return (kExact ? 52.0 : 40.0) * kVector * in; }

@@ -13,9 +13,9 @@ bool winograd_serves_kernel(const Correlation& c) {
   const Cycles<Form> cycles(c);
   const double sums = 16 * static_cast<double>(c.run) * cycles.out;
   if (!fits(c) || sums * Cycles<Form>::kLanes * sizeof(float) > kMostSums) return false;
-  const double tile = cycles.products() + cycles.input() + cycles.gradient();
+  const double tile = cycles.gradient_products() + cycles.input() + cycles.gradient();
   // The sums are cleared, transformed and added once for some images.
-  return cycles.direct() >= kLeastGain * (tile * cycles.tiles + sums / 2);
+  return cycles.direct() >= cycles.kLeastGain * (tile * cycles.tiles + sums / 2);
 }
 
 namespace {
