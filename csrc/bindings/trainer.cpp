@@ -205,6 +205,7 @@ void bind_trainer(py::module_& module) {
               made["op"] = row.op;
               made["layer"] = row.node;
               made["kind"] = row.kind;
+              made["form"] = row.form;
               made["slot"] = row.slot;
               made["lanes"] = row.lanes;
               made["calls"] = row.calls;

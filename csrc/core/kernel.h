@@ -152,6 +152,7 @@ struct Kernel {
   KernelFn pack_f64 = nullptr;
   SizeFn pack_units = nullptr;
   int32_t least_tile = 0;  ///< rows kernel: samples that a tile should hold even beyond the cache, if it can
+  SizeFn winograd = nullptr;  ///< tile kernels: whether Winograd's form serves, which profiles tell
 
   const KernelSet& set(DType type) const { return type == DType::f64 ? f64 : f32; }
 };

@@ -332,6 +332,14 @@ int64_t scratch_of(const KernelQuery& query) {
   return query.lanes == 1 ? K<float, 1>::scratch(c, query) : K<float, vector_lanes<float>>::scratch(c, query);
 }
 
+int64_t forward_winograd(const KernelQuery& query) {
+  return query.lanes == 1 && packed_forward_elements(query) > 0;
+}
+int64_t input_winograd(const KernelQuery& query) {
+  return query.lanes == 1 && query.in[0].dtype == DType::f32 &&
+         winograd_serves_input(*static_cast<const Config*>(query.config));
+}
+
 }  // namespace
 
 extern const Kernel conv2d_kernel;
@@ -341,7 +349,8 @@ const Kernel conv2d_kernel{.f32 = tile_kernels_f32<Conv2d>(),
                            .pack_input = 1,
                            .pack_elements = packed_forward_elements,
                            .pack_f32 = pack_forward,
-                           .pack_units = packed_forward_units};
+                           .pack_units = packed_forward_units,
+                           .winograd = forward_winograd};
 
 extern const Kernel conv2d_grad_input_kernel;
 const Kernel conv2d_grad_input_kernel{.f32 = tile_kernels_f32<Conv2dGradInput>(),
@@ -351,6 +360,7 @@ const Kernel conv2d_grad_input_kernel{.f32 = tile_kernels_f32<Conv2dGradInput>()
                                       .pack_elements = packed_elements,
                                       .pack_f32 = pack_kernel<float>,
                                       .pack_f64 = pack_kernel<double>,
-                                      .pack_units = packed_units};
+                                      .pack_units = packed_units,
+                                      .winograd = input_winograd};
 
 }  // namespace fastnn::cpu

@@ -99,6 +99,9 @@ Kernel choosing() {
     return Winograd::serves(c) ? winograd_scratch<Pairs>(Winograd::shape(c), query, query.samples)
                                : Direct::scratch(query);
   };
+  made.winograd = [](const KernelQuery& query) {
+    return int64_t{query.lanes == 1 && Winograd::serves(config_of(query))};
+  };
   made.pack_input = 1;
   made.pack_elements = [](const KernelQuery& query) {
     const Config& c = config_of(query);

@@ -254,12 +254,18 @@ int64_t grad_kernel_scratch(const KernelQuery& query) {
                           : Conv2dGradKernel<float, vector_lanes<float>>::scratch(c, images);
 }
 
+int64_t grad_kernel_winograd(const KernelQuery& query) {
+  const auto& c = *static_cast<const Config*>(query.config);
+  return query.lanes == 1 && query.in[0].dtype == DType::f32 && winograd_serves_kernel(forward_shape(c));
+}
+
 }  // namespace
 
 extern const Kernel conv2d_grad_kernel_kernel;
 const Kernel conv2d_grad_kernel_kernel{.f32 = tile_kernels_f32<Conv2dGradKernel>(),
                                        .f64 = tile_kernels_f64<Conv2dGradKernel>(),
                                        .scratch = grad_kernel_scratch,
-                                       .lane_accumulators = true};
+                                       .lane_accumulators = true,
+                                       .winograd = grad_kernel_winograd};
 
 }  // namespace fastnn::cpu

@@ -64,6 +64,10 @@ Kernel choosing() {
     return winograd_serves_kernel<Pairs>(shape) ? winograd_grad_kernel_scratch<Pairs>(shape, query.samples)
                                                 : Direct::scratch(query);
   };
+  made.winograd = [](const KernelQuery& query) {
+    const auto& c = *static_cast<const Config*>(query.config);
+    return int64_t{query.lanes == 1 && winograd_serves_kernel<Pairs>(forward_shape(c))};
+  };
   made.lane_accumulators = conv2d_grad_kernel_kernel.lane_accumulators;
   return made;
 }

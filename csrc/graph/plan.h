@@ -68,6 +68,7 @@ struct Step {
   int64_t accumulator_bytes = 0;              ///< of one shard
   double flops = 0;                           ///< of one sample (tile steps) or of the step
   const char* op = "";
+  bool winograd = false;  ///< what is computed is Winograd's form of it
   int32_t taken = -1;     ///< which of the flat gradients it makes, to be taken part by part; -1: none
   PartFn part = nullptr;  ///< which part of it a unit makes
   bool chain = false;     ///< several ops (graph/chain.h); `node` is the last of them

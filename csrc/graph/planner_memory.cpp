@@ -138,6 +138,7 @@ void Planner::assign_shared() {
     const bool whole = step.kind == StepKind::whole || step.kind == StepKind::constant;
     step.scratch = whole ? query_size(kernel->whole_scratch, step, plan_.request_.capacity, 1)
                          : query_size(kernel->scratch, step, plan_.tile_, step.lanes);
+    step.winograd = !whole && query_size(kernel->winograd, step, plan_.tile_, step.lanes) != 0;
     scratch = std::max(scratch, step.scratch);
   }
   plan_.scratch_bytes_ = align_up(scratch + kAlignment);

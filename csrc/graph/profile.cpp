@@ -15,6 +15,7 @@ std::vector<ProfileRow> profile(const Workspace& workspace, int64_t runs) {
     ProfileRow row;
     row.op = step.op;
     row.kind = kKinds[static_cast<int>(step.kind)];
+    if (step.winograd) row.form = "winograd";
     row.slot = step.slot;
     row.lanes = step.lanes;
     row.calls = time.calls;

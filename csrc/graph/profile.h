@@ -12,6 +12,7 @@ struct ProfileRow {
   std::string op;
   std::string node;  ///< layer's name; empty for gathers, barriers and the like
   std::string kind;  ///< gather, tile, partial, combine, whole; "wait" for barriers
+  std::string form;  ///< how it is computed where that could be told: "winograd"
   int32_t slot = -1;
   int32_t lanes = 1;
   int64_t calls = 0;

@@ -39,6 +39,25 @@ def test_inference_has_no_gradients():
     assert not any("grad" in row["op"] or row["op"] == "update" for row in rows)
 
 
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_winograds_form_is_named(policy):
+    made = fastnn.Sequential(
+        [
+            layers.Input((16, 16, 1)),
+            layers.Conv2D(32, 3, padding="same", dtype=policy),
+            layers.Conv2D(64, 3, padding="same", dtype=policy, name="second"),
+            layers.Flatten(),
+            layers.Dense(2),
+        ]
+    )
+    made.compile("adam", "mse")
+    profile = made.profile(np.ones((16, 16, 16, 1), "float32"), np.ones((16, 2), "float32"), batch_size=16)
+    named = {(row["op"], row["layer"]) for row in profile.rows if row["form"] == "winograd"}
+    ops = {"conv2d", "conv2d_grad_input", "conv2d_grad_kernel"}
+    assert named == {(op, "Conv2D 'second'") for op in ops}
+    assert "conv2d_grad_kernel winograd" in str(profile)
+
+
 def test_the_model_stays_as_it_is():
     made = model()
     x, y = np.random.default_rng(0).normal(size=(40, 6)), np.zeros(40, "int32")

@@ -24,8 +24,9 @@ class Profile:
     Attributes
     ----------
     rows : list of dict
-        ``op``, ``layer``, ``kind``, ``slot``, ``lanes``, ``calls``, ``seconds`` (all threads together),
-        ``flops``, ``bytes``; in the order in which a step runs them.
+        ``op``, ``layer``, ``kind``, ``form`` ("winograd" where a convolution is computed so, else ""),
+        ``slot``, ``lanes``, ``calls``, ``seconds`` (all threads together), ``flops``, ``bytes``; in the order
+        in which a step runs them.
     steps : int
         Batches that were run.
     seconds : float
@@ -63,8 +64,9 @@ class Profile:
         for row in sorted(self.rows, key=lambda r: -r["seconds"]):
             rate = row["flops"] / row["seconds"] if row["seconds"] > 0 else 0.0
             arithmetic = row["flops"] > 0 and self.peak > 0
+            op = f"{row['op']} {row.get('form', '')}"
             lines.append(
-                f"{row['op'][:28]:<28} {row['layer'][:24]:<24} {row['kind']:<8} {row['lanes']:>5} "
+                f"{op[:28]:<28} {row['layer'][:24]:<24} {row['kind']:<8} {row['lanes']:>5} "
                 f"{row['calls']:>8} {1e6 * row['seconds'] / max(1, self.steps):>9.1f} "
                 f"{100 * row['seconds'] / busy:>5.1f}% "
                 + (f"{1e-9 * rate:>8.1f} {100 * rate / self.peak:>6.1f}% " if arithmetic else " " * 17)
