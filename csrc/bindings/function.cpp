@@ -65,15 +65,28 @@ Layout layout_from(const std::string& name) {
 }  // namespace
 
 void bind_function(py::module_& module) {
+  py::class_<ArenaPool, std::shared_ptr<ArenaPool>>(
+      module, "ArenaPool",
+      "Memory in which runs of functions and trainers take turns; it grows to the largest.")
+      .def(py::init<>())
+      .def("clear", &ArenaPool::clear, "Frees what no run has at the moment.")
+      .def("fill", &ArenaPool::fill, py::arg("value"),
+           "Writes over what no run has at the moment; for tests.")
+      .def_property_readonly("bytes", &ArenaPool::bytes, "Bytes that no run has at the moment.")
+      .def_property_readonly("count", &ArenaPool::count,
+                             "Arenas that no run has at the moment: as many as there were runs at once.");
   py::class_<Function, std::shared_ptr<Function>>(module, "Function",
                                                   "A graph with the tensors to fetch from it.")
       .def(py::init([](std::shared_ptr<Graph> graph, std::vector<TensorId> fetch, const std::string& layout,
-                       std::optional<int64_t> kept_bytes) {
+                       std::optional<int64_t> kept_bytes, std::shared_ptr<ArenaPool> arenas) {
              return std::make_shared<Function>(std::move(graph), std::move(fetch), layout_from(layout),
-                                               kept_bytes.value_or(std::numeric_limits<int64_t>::max()));
+                                               kept_bytes.value_or(std::numeric_limits<int64_t>::max()),
+                                               std::move(arenas));
            }),
            py::arg("graph"), py::arg("fetch"), py::arg("layout") = "auto", py::arg("kept_bytes") = py::none(),
-           "kept_bytes: the largest working memory that is kept from run to run; None for any.")
+           py::arg("arenas") = py::none(),
+           "kept_bytes: the largest working memory that is kept from run to run; None for any. arenas: where "
+           "runs have it; None: the function has its own.")
       .def("run", &run_function, py::arg("inputs"), py::arg("batch_size") = 0, py::arg("seed") = 0,
            py::arg("step") = 0, py::arg("threads") = 0,
            "Runs on arrays with one row a sample; batch_size 0 takes all rows at once, threads 0 as many "

@@ -165,7 +165,8 @@ void bind_trainer(py::module_& module) {
                        const std::vector<std::optional<TensorId>>& gradients,
                        const std::vector<std::pair<TensorId, TensorId>>& assignments,
                        std::shared_ptr<Optimizer> optimizer, std::shared_ptr<Graph> constraint_graph,
-                       const std::vector<std::pair<TensorId, TensorId>>& constraints, size_t means) {
+                       const std::vector<std::pair<TensorId, TensorId>>& constraints, size_t means,
+                       std::shared_ptr<ArenaPool> arenas) {
              TrainerSpec spec;
              spec.means = means;
              spec.graph = std::move(graph);
@@ -176,13 +177,15 @@ void bind_trainer(py::module_& module) {
              spec.optimizer = std::move(optimizer);
              spec.constraint_graph = std::move(constraint_graph);
              spec.constraints = constraints;
+             spec.arenas = std::move(arenas);
              return std::make_shared<Trainer>(std::move(spec));
            }),
            py::arg("graph"), py::arg("loss"), py::arg("accumulators") = std::vector<TensorId>{},
            py::arg("gradients") = std::vector<std::optional<TensorId>>{},
            py::arg("assignments") = std::vector<std::pair<TensorId, TensorId>>{},
            py::arg("optimizer") = nullptr, py::arg("constraint_graph") = nullptr,
-           py::arg("constraints") = std::vector<std::pair<TensorId, TensorId>>{}, py::arg("means") = 0)
+           py::arg("constraints") = std::vector<std::pair<TensorId, TensorId>>{}, py::arg("means") = 0,
+           py::arg("arenas") = nullptr)
       .def("run_epoch", &run_epoch, py::arg("inputs"), py::arg("options"),
            "Runs one epoch over arrays with one row a sample; returns a dict with loss, accumulators, steps, "
            "samples, "

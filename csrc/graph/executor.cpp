@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "core/augment.h"
 #include "graph/backend.h"
@@ -12,56 +11,6 @@
 #include "graph/planner.h"
 
 namespace fastnn {
-
-Workspace::Workspace(std::shared_ptr<const Plan> plan, int threads)
-    : plan_(std::move(plan)),
-      shared_(plan_->shared_bytes()),
-      threads_(static_cast<size_t>(std::max(1, threads))) {
-  store_address_.assign(plan_->tensors().size(), nullptr);
-  size_t views = 0;
-  for (const Step& step : plan_->steps()) {
-    first_view_.push_back(views);
-    views += step.in.size() + step.out.size();
-  }
-  for (ThreadState& state : threads_) {
-    state.memory = Buffer(align_up(plan_->tile_bytes()) + plan_->scratch_bytes());
-    state.base.assign(plan_->tensors().size(), nullptr);
-    state.views.reserve(views);
-    state.moving.reserve(views);
-    state.calls.resize(plan_->steps().size());
-    for (const Step& step : plan_->steps()) {
-      for (const auto* list : {&step.in, &step.out}) {
-        for (int32_t id : *list) {
-          state.views.push_back(id < 0 ? View{} : view_of(plan_->tensors()[static_cast<size_t>(id)]));
-        }
-      }
-    }
-  }
-  // Constants are computed once.
-  RunArguments args;
-  for (size_t s = 0; s < plan_->steps().size(); ++s) {
-    const Step& step = plan_->steps()[s];
-    if (step.kind != StepKind::constant) continue;
-    run_whole_step(step, s, args, threads_[0], 1, 0);
-  }
-}
-
-void Workspace::time_steps(bool on) {
-  timing_ = on;
-  for (ThreadState& state : threads_) state.times.assign(on ? plan_->steps().size() + 2 : 0, StepTime{});
-}
-
-std::vector<StepTime> Workspace::step_times() const {
-  std::vector<StepTime> total(plan_->steps().size() + 2);
-  for (const ThreadState& state : threads_) {
-    for (size_t i = 0; i < state.times.size(); ++i) {
-      total[i].calls += state.times[i].calls;
-      total[i].samples += state.times[i].samples;
-      total[i].nanoseconds += state.times[i].nanoseconds;
-    }
-  }
-  return total;
-}
 
 namespace {
 
@@ -90,100 +39,19 @@ class Stopwatch {
 
 }  // namespace
 
-void Workspace::bind_parameters() {
-  versions_ = 0;
-  for (size_t t = 0; t < plan_->tensors().size(); ++t) {
-    const PlanTensor& tensor = plan_->tensors()[t];
-    if (tensor.space != Space::store || tensor.alias_of >= 0) continue;  // aliases have their root's address
-    const Tensor& source = plan_->graph().at(tensor.source);
-    store_address_[t] = source.store->data(source.entry);
-    versions_ += source.store->version();
-  }
-}
-
-int32_t Workspace::first_slot() {
-  const bool known = packed_versions_ == versions_ && plan_->only_packs();
-  packed_versions_ = versions_;
-  return known ? plan_->prologue() : 0;
-}
-
-void Workspace::bind_sources(const BatchSource* sources) {
-  int64_t bytes = 0;
-  for (size_t i = 0; i < plan_->graph().inputs().size(); ++i) {
-    const AugmentConfig* augment = sources[i].augment;
-    if (augment == nullptr) continue;
-    const Tensor& input = plan_->graph().at(plan_->graph().inputs()[i]);
-    if (augment->size() != input.type.size()) {
-      throw_value("input '", input.name, "' of shape ", input.type.str(),
-                  " cannot be augmented as images of shape (", augment->height, ", ", augment->width, ", ",
-                  augment->channels, ")");
-    }
-    bytes = std::max(bytes, kernel_table().augment_scratch(*augment));
-  }
-  for (ThreadState& state : threads_) {
-    if (state.augment.bytes() < bytes) state.augment = Buffer(bytes);
-  }
-}
-
-const std::byte* Workspace::value(int32_t plan_tensor) const {
-  const PlanTensor& asked = plan_->tensors()[static_cast<size_t>(plan_tensor)];
-  const PlanTensor& tensor =
-      asked.alias_of >= 0 ? plan_->tensors()[static_cast<size_t>(asked.alias_of)] : asked;
-  if (tensor.space == Space::store) {
-    const Tensor& source = plan_->graph().at(tensor.source);
-    return source.store->data(source.entry);
-  }
-  if (tensor.space != Space::value) throw_runtime("internal error: tensor is not a value");
-  return shared_.data() + tensor.offset;
-}
-
-int64_t Workspace::bytes() const {
-  int64_t total = shared_.bytes();
-  for (const ThreadState& state : threads_) total += state.memory.bytes() + state.augment.bytes();
-  return total;
-}
-
-void Workspace::check_status() {
-  const uint32_t code = status_.code.load(std::memory_order_acquire);
-  if (code == Status::ok) return;
-  const Status& found = status_;
-  const Node& node = plan_->graph().nodes()[found.node];
-  const std::string where =
-      text(node.name, " (op '", node.op->name, "'), sample ", found.sample, " of the batch");
-  const double value = found.value;
-  const int64_t limit = found.limit;
-  status_.code.store(Status::ok);
-  if (code == Status::id_out_of_range) {
-    const char* beyond = value >= std::numeric_limits<int32_t>::max()   ? " or more"
-                         : value <= std::numeric_limits<int32_t>::min() ? " or less, or not a number"
-                                                                        : "";
-    throw_value(where, ": got class or id ", static_cast<int64_t>(value), beyond,
-                ", expected an integer from 0 to ", limit - 1,
-                "; check the labels or ids, or enlarge the layer");
-  }
-  if (code == Status::target_out_of_range) {
-    throw_value(where, ": got target ", value, ", expected a number from 0 to ", limit,
-                "; scale the targets, or number the two classes 0 and 1");
-  }
-  if (code == Status::batch_size) {
-    throw_value(node.name, ": keeps a state for each of ", limit,
-                " samples from batch to batch, but got a batch of ", static_cast<int64_t>(value),
-                "; give batches of ", limit, " samples, or build the layer for another batch size");
-  }
-  throw_runtime(where, ": non-finite value ", value);
-}
-
 std::byte* Workspace::address(const PlanTensor& asked, const RunArguments& args, ThreadState& mine,
                               int64_t first) const {
   const PlanTensor& tensor =
       asked.alias_of >= 0 ? plan_->tensors()[static_cast<size_t>(asked.alias_of)] : asked;
   switch (tensor.space) {
     case Space::tile:
-      return mine.memory.data() + tensor.offset;
+      return mine.memory + tensor.offset;
     case Space::batch:
-      return shared_.data() + tensor.offset + first * tensor.bytes_per_sample();
+      return shared_ + tensor.offset + first * tensor.bytes_per_sample();
     case Space::value:
-      return shared_.data() + tensor.offset;
+      return shared_ + tensor.offset;
+    case Space::kept:
+      return kept_.data() + tensor.offset;
     case Space::store:
       return store_address_[static_cast<size_t>(&tensor - plan_->tensors().data())];
     case Space::external: {
@@ -203,7 +71,7 @@ void Workspace::fill_call(KernelCall& call, const Step& step, size_t index, cons
   call.in_count = static_cast<int32_t>(step.in.size());
   call.out_count = static_cast<int32_t>(step.out.size());
   call.config = step.configuration.get();
-  call.scratch = mine.memory.data() + align_up(plan_->tile_bytes());
+  call.scratch = mine.memory + align_up(plan_->tile_bytes());
   call.batch = args.samples;
   call.capacity = plan_->request().capacity;
   call.seed = args.seed;
@@ -330,7 +198,7 @@ void Workspace::make_ready(const Slot& slot, const RunArguments& args, ThreadSta
         if (id >= 0) place(id, true);
         ++view;
       }
-      std::byte* accumulators = shared_.data() + step.accumulator;
+      std::byte* accumulators = shared_ + step.accumulator;
       for (size_t o = 0; o < step.out.size(); ++o, ++view) {
         if (step.kind != StepKind::partial) {
           place(step.out[o], false);
@@ -383,7 +251,7 @@ void Workspace::run_tiles(const Slot& slot, const RunArguments& args, int thread
       for (int32_t s : slot.tile_steps) {
         const Step& step = plan_->steps()[static_cast<size_t>(s)];
         if (step.kind != StepKind::partial) continue;
-        std::memset(shared_.data() + step.accumulator + shard * step.accumulator_bytes, 0,
+        std::memset(shared_ + step.accumulator + shard * step.accumulator_bytes, 0,
                     static_cast<size_t>(step.accumulator_bytes));
       }
     }
@@ -403,7 +271,7 @@ void Workspace::run_tile(const Slot& slot, const RunArguments& args, ThreadState
 
 void Workspace::combine(const Step& step, const RunArguments& args, int64_t begin, int64_t end) {
   const int64_t tiles = (args.samples + plan_->tile() - 1) / plan_->tile();
-  const std::byte* accumulators = shared_.data() + step.accumulator;
+  const std::byte* accumulators = shared_ + step.accumulator;
   int64_t unit = 0;
   for (size_t o = 0; o < step.out.size(); ++o) {
     const PlanTensor& tensor = plan_->tensors()[static_cast<size_t>(step.out[o])];
@@ -521,24 +389,6 @@ int useful_threads(double flops, bool in_long_region) {
   const double share = in_long_region ? 2e5 : 2e6;
   const double worth = flops / share;
   return static_cast<int>(std::clamp(worth, 1.0, static_cast<double>(num_threads())));
-}
-
-std::unique_ptr<Workspace> WorkspacePool::lease(int threads) {
-  {
-    std::lock_guard lock(mutex_);
-    for (size_t i = 0; i < idle_.size(); ++i) {
-      if (idle_[i]->threads() < threads) continue;
-      std::unique_ptr<Workspace> found = std::move(idle_[i]);
-      idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
-      return found;
-    }
-  }
-  return std::make_unique<Workspace>(plan_, threads);
-}
-
-void WorkspacePool::give_back(std::unique_ptr<Workspace> workspace) {
-  std::lock_guard lock(mutex_);
-  if (idle_.size() < 8) idle_.push_back(std::move(workspace));
 }
 
 }  // namespace fastnn

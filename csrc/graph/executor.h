@@ -1,5 +1,6 @@
-// Runs plans. A Workspace is all the memory of one run; many threads may run one plan at once, each with a
-// workspace of its own (see WorkspacePool).
+// Runs plans. A Workspace is what one run needs besides the plan; many threads may run one plan at once, each
+// with a workspace of its own (see WorkspacePool). Most of its memory is an arena's, in which other plans'
+// runs take turns.
 #pragma once
 
 #include <atomic>
@@ -9,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "core/memory.h"
+#include "core/arena.h"
 #include "core/parallel.h"
 #include "graph/plan.h"
 
@@ -63,11 +64,15 @@ struct StepTime {
 
 class FASTNN_API Workspace {
  public:
-  /// Memory for up to `threads` threads.
+  /// For up to `threads` threads. Needs an arena before it runs.
   Workspace(std::shared_ptr<const Plan> plan, int threads);
 
   const Plan& plan() const { return *plan_; }
   int threads() const { return static_cast<int>(threads_.size()); }
+  /// Bytes that each thread's block of an arena must have; the shared one must have plan().shared_bytes().
+  int64_t thread_bytes() const;
+  /// Takes an arena, with room enough, for the next run, or a series of runs in which nobody else has it.
+  void use(const Arena& arena);
   /// Refreshes the addresses of parameters. Call before a run, or a series of runs in which no store grows.
   void bind_parameters();
   /// Makes sure that there is scratch for what the sources ask for. Call before a run, or a series of runs.
@@ -75,12 +80,12 @@ class FASTNN_API Workspace {
   /// First slot of the next run: past the prologue where that only packs parameters, and the last run of this
   /// workspace did so with the same values. Call after bind_parameters.
   int32_t first_slot();
-  /// Value of an unbatched plan tensor after a run.
+  /// Value of an unbatched plan tensor after a run, as long as the arena is this workspace's.
   const std::byte* value(int32_t plan_tensor) const;
   Status& status() { return status_; }
   /// Throws the Error that a kernel reported, if one did, and clears it.
   void check_status();
-  int64_t bytes() const;
+  int64_t bytes() const;  ///< without the arena's
   /// Switches the timing of steps on, from zero, or off. Costs some 50 ns a kernel call.
   void time_steps(bool on);
   bool timing() const { return timing_; }
@@ -106,7 +111,7 @@ class FASTNN_API Workspace {
     size_t first_moving, last_moving;
   };
   struct ThreadState {
-    Buffer memory;                 // tile memory, then scratch
+    std::byte* memory = nullptr;   // tile memory, then scratch, in the arena
     Buffer augment;                // scratch of gathers that augment
     std::vector<View> views;       // operands of all steps, in order
     std::vector<std::byte*> base;  // of each plan tensor, for the current tile
@@ -134,7 +139,9 @@ class FASTNN_API Workspace {
                  ThreadState& mine) const;
 
   std::shared_ptr<const Plan> plan_;
-  Buffer shared_;
+  Buffer kept_;                  // what later runs read, too
+  std::byte* shared_ = nullptr;  // in the arena
+  bool has_constants_ = false;   // computed at the first use of an arena
   std::vector<ThreadState> threads_;
   std::vector<size_t> first_view_;         // of each step
   std::vector<std::byte*> store_address_;  // of each plan tensor in `store` space

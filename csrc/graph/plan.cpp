@@ -51,10 +51,12 @@ int64_t Plan::parts() const {
 
 std::string Plan::describe() const {
   static constexpr const char* kKinds[] = {"gather", "tile", "partial", "combine", "whole", "constant"};
-  static constexpr const char* kSpaces[] = {"none", "tile", "batch", "value", "store", "external", "input"};
+  static constexpr const char* kSpaces[] = {"none", "tile",  "batch",    "value",
+                                            "kept", "store", "external", "input"};
   std::ostringstream out;
   out << "capacity " << request_.capacity << ", tile " << tile_ << ", shards " << shards_ << ", tile memory "
-      << tile_bytes_ << " B, scratch " << scratch_bytes_ << " B, shared " << shared_bytes_ << " B\n";
+      << tile_bytes_ << " B, scratch " << scratch_bytes_ << " B, shared " << shared_bytes_ << " B, kept "
+      << kept_bytes_ << " B\n";
   for (const Step& step : steps_) {
     const bool named = step.node >= 0 && step.kind != StepKind::gather;
     out << "slot " << step.slot << "  " << kKinds[static_cast<int>(step.kind)] << "  " << step.op;

@@ -20,8 +20,9 @@ namespace fastnn {
 enum class Space : uint8_t {
   none,      ///< nothing uses it
   tile,      ///< in the thread's own tile memory
-  batch,     ///< one block for the whole batch, in the workspace
-  value,     ///< unbatched, in the workspace
+  batch,     ///< one block for the whole batch, in the run's arena
+  value,     ///< unbatched, in the run's arena
+  kept,      ///< unbatched, in the workspace for good: what later runs do not compute again
   store,     ///< a parameter
   external,  ///< the caller's memory: fetched outputs, flat gradients
   input  ///< the caller's batch itself, read in place (rows, no conversion needed); never planned, bound by
@@ -49,7 +50,7 @@ enum class StepKind : uint8_t {
   partial,  ///< tile: adds to the shard's accumulators
   combine,  ///< whole: sums the shards of a partial step in fixed order
   whole,    ///< whole: a kernel over the full batch, or over unbatched operands
-  constant  ///< run once, when the workspace is made
+  constant  ///< run once, before the workspace's first run
 };
 
 struct Step {
@@ -95,6 +96,8 @@ struct PlanRequest {
   /// after its last reader and after all of `fetch` are known; else empty. See GradientTaker.
   std::vector<std::pair<const Store*, int32_t>> updated;
   Layout layout = Layout::automatic;
+  bool keeps_packs =
+      false;           ///< runs leave out the prologue where it only packs parameters that are as before
   bool alone = false;  ///< one thread runs it: tiles need not be small enough for several
 };
 
@@ -112,6 +115,7 @@ class FASTNN_API Plan {
   int64_t tile_bytes() const { return tile_bytes_; }
   int64_t scratch_bytes() const { return scratch_bytes_; }
   int64_t shared_bytes() const { return shared_bytes_; }
+  int64_t kept_bytes() const { return kept_bytes_; }
   int32_t externals() const { return external_count_; }
   int32_t prologue() const { return prologue_; }  ///< slots that depend on parameters alone
   bool only_packs() const;                        ///< does the prologue do nothing but pack parameters?
@@ -144,6 +148,7 @@ class FASTNN_API Plan {
   int64_t tile_bytes_ = 0;
   int64_t scratch_bytes_ = 0;
   int64_t shared_bytes_ = 0;
+  int64_t kept_bytes_ = 0;
   int32_t external_count_ = 1;  // 0 is the flat gradient block
 };
 

@@ -143,12 +143,19 @@ void Planner::assign_shared() {
   }
   plan_.scratch_bytes_ = align_up(scratch + kAlignment);
 
-  // Shared memory: values and accumulators for good, batch tensors by the slots in which they live.
+  // What later runs read, too, lies in the workspace: constants, and packed parameters where runs keep them.
+  const bool packs = plan_.request_.keeps_packs && plan_.only_packs();
+  const auto kept = [&](const PlanTensor& tensor) {
+    return tensor.slot < 0 || (packs && tensor.slot < plan_.prologue_);
+  };
+  // Shared memory: values and accumulators for the whole run, batch tensors by the slots in which they live.
   int64_t used = 0;
   for (PlanTensor& tensor : plan_.tensors_) {
     if (tensor.space != Space::value) continue;
-    tensor.offset = used;
-    used += align_up(tensor.type.size() * dtype_size(tensor.type.dtype)) + kAlignment;
+    if (kept(tensor)) tensor.space = Space::kept;
+    int64_t& end = tensor.space == Space::kept ? plan_.kept_bytes_ : used;
+    tensor.offset = end;
+    end += align_up(tensor.type.size() * dtype_size(tensor.type.dtype)) + kAlignment;
   }
   for (size_t s = 0; s < plan_.steps_.size(); ++s) {
     Step& step = plan_.steps_[s];

@@ -75,6 +75,7 @@ class ScanProgram {
  private:
   struct Lease {
     std::unique_ptr<Workspace> workspace;
+    Arena arena;
     std::vector<BatchSource> sources;   // of the body's inputs
     std::vector<std::byte*> externals;  // of the body's plan
     Buffer memory;                      // fetched tensors, carries twice, then a row of zeros

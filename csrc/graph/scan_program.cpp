@@ -79,6 +79,8 @@ std::unique_ptr<ScanProgram::Lease> ScanProgram::lease() const {
   }
   auto made = std::make_unique<Lease>();
   made->workspace = std::make_unique<Workspace>(plan_, 1);
+  made->arena.reserve(plan_->shared_bytes(), 1, made->workspace->thread_bytes());
+  made->workspace->use(made->arena);
   made->sources.resize(attributes_.body->inputs().size());
   for (size_t i = 0; i < made->sources.size(); ++i) {
     made->sources[i].dtype = attributes_.body->type(attributes_.body->inputs()[i]).dtype;

@@ -11,8 +11,12 @@ constexpr size_t kKeptPlans = 8;
 }  // namespace
 
 Function::Function(std::shared_ptr<const Graph> graph, std::vector<TensorId> fetch, Layout layout,
-                   int64_t kept_bytes)
-    : graph_(std::move(graph)), fetch_(std::move(fetch)), layout_(layout), kept_bytes_(kept_bytes) {
+                   int64_t kept_bytes, std::shared_ptr<ArenaPool> arenas)
+    : graph_(std::move(graph)),
+      fetch_(std::move(fetch)),
+      layout_(layout),
+      kept_bytes_(kept_bytes),
+      arenas_(arenas != nullptr ? std::move(arenas) : std::make_shared<ArenaPool>()) {
   for (TensorId id : fetch_) graph_->at(id);
 }
 
@@ -27,6 +31,7 @@ Function::Cached Function::cached(int64_t capacity) {
   request.capacity = capacity;
   request.fetch = fetch_;
   request.fetch_out = true;
+  request.keeps_packs = true;
   request.layout = layout_;
   Cached made;
   made.capacity = capacity;
@@ -48,6 +53,9 @@ void Function::run(const std::vector<BatchSource>& sources, int64_t samples, int
     threads = static_cast<int>(std::min(worth, use.plan->parts()));
   }
   std::unique_ptr<Workspace> workspace = use.pool->lease(threads);
+  const ArenaLease arena(*arenas_, use.plan->shared_bytes(), workspace->threads(), workspace->thread_bytes(),
+                         kept_bytes_);
+  workspace->use(*arena);
   workspace->bind_parameters();
   workspace->bind_sources(sources.data());
   const int32_t first_slot = workspace->first_slot();

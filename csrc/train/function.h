@@ -14,9 +14,11 @@ namespace fastnn {
 
 class FASTNN_API Function {
  public:
-  /// kept_bytes: the largest workspace that is kept from run to run.
+  /// kept_bytes: the largest workspace, and the largest arena, that is kept from run to run.
+  /// arenas: memory that its runs have with those of others; null: the function has arenas of its own.
   Function(std::shared_ptr<const Graph> graph, std::vector<TensorId> fetch, Layout layout = Layout::automatic,
-           int64_t kept_bytes = std::numeric_limits<int64_t>::max());
+           int64_t kept_bytes = std::numeric_limits<int64_t>::max(),
+           std::shared_ptr<ArenaPool> arenas = nullptr);
 
   const Graph& graph() const { return *graph_; }
   const std::vector<TensorId>& fetch() const { return fetch_; }
@@ -45,6 +47,7 @@ class FASTNN_API Function {
   std::vector<TensorId> fetch_;
   Layout layout_;
   int64_t kept_bytes_;
+  std::shared_ptr<ArenaPool> arenas_;
   std::mutex mutex_;
   std::list<Cached> plans_;  // most recently used first
 };

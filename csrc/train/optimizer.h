@@ -10,6 +10,7 @@
 #include "core/kernel.h"
 #include "core/memory.h"
 #include "core/parallel.h"
+#include "core/turns.h"
 #include "core/update.h"
 #include "graph/store.h"
 
@@ -62,6 +63,9 @@ class FASTNN_API Optimizer {
  public:
   /// Throws Error(value) naming the argument that is out of range.
   Optimizer(const OptimizerConfig& config, std::vector<OptimizedParameter> parameters);
+
+  /// For those who train with it: one run at a time, whichever trainer's.
+  Turns& turns() { return turns_; }
 
   const OptimizerConfig& config() const { return config_; }
   const std::vector<OptimizedParameter>& parameters() const { return parameters_; }
@@ -156,6 +160,7 @@ class FASTNN_API Optimizer {
   int64_t steps_ = 0;
   double momentum_product_ = 1;  // nadam: of the updates so far
   std::mutex mutex_;
+  Turns turns_;
 };
 
 }  // namespace fastnn

@@ -62,6 +62,7 @@ class PartUpdater : public GradientTaker {
 }  // namespace
 
 Trainer::Trainer(TrainerSpec spec) : spec_(std::move(spec)) {
+  if (spec_.arenas == nullptr) spec_.arenas = std::make_shared<ArenaPool>();
   const TensorType& loss = spec_.graph->type(spec_.loss);
   if (loss.batched || loss.size() != 1 || loss.dtype != DType::f64) {
     throw_value("the loss must be an unbatched float64 scalar, got ", dtype_name(loss.dtype), " ",
@@ -88,7 +89,7 @@ Trainer::Trainer(TrainerSpec spec) : spec_(std::move(spec)) {
 }
 
 int64_t Trainer::bytes() const {
-  int64_t total = 0;
+  int64_t total = spec_.arenas->bytes() + constraint_arena_.bytes();
   for (const Prepared& item : plans_) total += item.workspace != nullptr ? item.workspace->bytes() : 0;
   return total;
 }
@@ -158,6 +159,9 @@ void Trainer::make_room(Prepared& use, int threads) {
   if (constraint_plan_ != nullptr &&
       (constraint_workspace_ == nullptr || constraint_workspace_->threads() < threads)) {
     constraint_workspace_ = std::make_unique<Workspace>(constraint_plan_, threads);
+    constraint_arena_.reserve(constraint_plan_->shared_bytes(), threads,
+                              constraint_workspace_->thread_bytes());
+    constraint_workspace_->use(constraint_arena_);
   }
 }
 
@@ -205,6 +209,7 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
   }
   Optimizer* optimizer = spec_.optimizer.get();
   if (optimizer != nullptr && args.learning_rates.empty()) throw_value("no learning rates were given");
+  const Turn turn(optimizer != nullptr ? optimizer->turns() : turns_);
   if (optimizer != nullptr) optimizer->take_back_from_averages();
   // Not lowered to the samples there are: the plan, and with it the order of sums, follows from the batch
   // size.
@@ -224,6 +229,9 @@ EpochResult Trainer::run_epoch(const EpochArguments& args) {
       std::min<int64_t>(useful_threads(use.plan->flops(batch_size), true), use.plan->parts()));
   make_room(use, threads);
   Workspace& workspace = *use.workspace;
+  const ArenaLease arena(*spec_.arenas, use.plan->shared_bytes(), workspace.threads(),
+                         workspace.thread_bytes());
+  workspace.use(*arena);
   workspace.bind_parameters();
   workspace.bind_sources(args.sources.data());
   if (constraint_workspace_ != nullptr) constraint_workspace_->bind_parameters();

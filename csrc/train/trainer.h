@@ -28,6 +28,8 @@ struct TrainerSpec {
   /// updates.
   std::shared_ptr<const Graph> constraint_graph;
   std::vector<std::pair<TensorId, TensorId>> constraints;
+  /// Memory that the runs have with those of other trainers and functions; null: the trainer has its own.
+  std::shared_ptr<ArenaPool> arenas;
 };
 
 enum class OnNonFinite { raise, warn, ignore };
@@ -77,10 +79,11 @@ class FASTNN_API Trainer {
  public:
   explicit Trainer(TrainerSpec spec);
 
+  /// Threads that call it at once take turns, as do trainers with the same optimizer.
   EpochResult run_epoch(const EpochArguments& args);
   const TrainerSpec& spec() const { return spec_; }
   std::shared_ptr<const Plan> plan(int64_t capacity) { return planned(capacity).plan; }
-  /// Bytes of the workspaces and the optimizer's buffers now held.
+  /// Bytes of the workspaces and of the idle arenas now held; those may be others', too.
   int64_t bytes() const;
 
   /// Switches timing on, from zero, or off, for all runs to come.
@@ -106,9 +109,11 @@ class FASTNN_API Trainer {
                                       int64_t step, double loss);
 
   TrainerSpec spec_;
+  Turns turns_;                                  // without an optimizer
   std::list<Prepared> plans_;                    // most recently used first
   std::shared_ptr<const Plan> constraint_plan_;  // null: no constraints
   std::unique_ptr<Workspace> constraint_workspace_;
+  Arena constraint_arena_;
   bool profiling_ = false;
   int64_t profiled_runs_ = 0;
   double profiled_seconds_ = 0;

@@ -10,6 +10,7 @@ import numpy.typing
 import typing
 
 __all__: list[str] = [
+    "ArenaPool",
     "AugmentConfig",
     "Function",
     "Graph",
@@ -108,6 +109,30 @@ class Graph:
     @property
     def node_count(self) -> int: ...
 
+class ArenaPool:
+    """
+    Memory in which runs of functions and trainers take turns; it grows to the largest.
+    """
+    def __init__(self) -> None: ...
+    def clear(self) -> None:
+        """
+        Frees what no run has at the moment.
+        """
+    def fill(self, value: typing.SupportsIndex) -> None:
+        """
+        Writes over what no run has at the moment; for tests.
+        """
+    @property
+    def bytes(self) -> int:
+        """
+        Bytes that no run has at the moment.
+        """
+    @property
+    def count(self) -> int:
+        """
+        Arenas that no run has at the moment: as many as there were runs at once.
+        """
+
 class Function:
     """
     A graph with the tensors to fetch from it.
@@ -118,9 +143,10 @@ class Function:
         fetch: collections.abc.Sequence[typing.SupportsIndex],
         layout: str = "auto",
         kept_bytes: typing.SupportsIndex | None = None,
+        arenas: ArenaPool | None = None,
     ) -> None:
         """
-        kept_bytes: the largest working memory that is kept from run to run; None for any.
+        kept_bytes: the largest working memory that is kept from run to run; None for any. arenas: where runs have it; None: the function has its own.
         """
     def describe(self, capacity: typing.SupportsIndex) -> str: ...
     def flops(self, capacity: typing.SupportsIndex) -> float: ...
@@ -201,6 +227,7 @@ class Trainer:
         constraint_graph: Graph | None = None,
         constraints: collections.abc.Sequence[tuple[typing.SupportsIndex, typing.SupportsIndex]] = [],
         means: typing.SupportsIndex = 0,
+        arenas: ArenaPool | None = None,
     ) -> None: ...
     def describe(self, capacity: typing.SupportsIndex) -> str: ...
     def flops(self, capacity: typing.SupportsIndex) -> float: ...

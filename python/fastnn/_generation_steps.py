@@ -58,7 +58,7 @@ class Steps:
         if key in known:
             known[key] = known.pop(key)  # the last used are kept
         else:
-            known[key] = function_of(self.model.label, build, shapes)
+            known[key] = function_of(self.model.label, build, shapes, self.model._arenas)
             if len(known) > _KEPT_FUNCTIONS:
                 del known[next(iter(known))]
         return known[key]
@@ -258,7 +258,12 @@ def _padded(model: Any, sources: list[Array]) -> Array:
     return ids
 
 
-def function_of(label: str, build: Callable[..., Any], inputs: Sequence[tuple[Any, str]]) -> _core.Function:
+def function_of(
+    label: str,
+    build: Callable[..., Any],
+    inputs: Sequence[tuple[Any, str]],
+    arenas: _core.ArenaPool | None = None,
+) -> _core.Function:
     """Make a function of arrays.
 
     Parameters
@@ -268,6 +273,8 @@ def function_of(label: str, build: Callable[..., Any], inputs: Sequence[tuple[An
     build : callable
         Takes tensors and returns a structure of tensors.
     inputs : sequence of (shape, dtype)
+    arenas : ArenaPool, optional
+        Where its runs have their memory; by default the function has its own.
 
     Returns
     -------
@@ -279,4 +286,4 @@ def function_of(label: str, build: Callable[..., Any], inputs: Sequence[tuple[An
             graph_input(context.graph, shape, dtype, f"input {i}") for i, (shape, dtype) in enumerate(inputs)
         ]
         made = build(*given)
-        return _core.Function(context.graph, [tensor.id for tensor in leaves(made)])
+        return _core.Function(context.graph, [tensor.id for tensor in leaves(made)], arenas=arenas)

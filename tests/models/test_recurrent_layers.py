@@ -352,3 +352,13 @@ def test_a_layer_of_sequences_behind_one_that_returns_its_last_step_says_how_to_
     first, second = layers.LSTM(4, name="first"), layers.LSTM(4, name="second")
     with pytest.raises(ValueError, match=r"LSTM 'second': expected.*rank 3.*return_sequences=True"):
         fastnn.Sequential([fastnn.Input((5, 3)), first, second])
+
+
+def test_states_are_kept_where_lengths_vary():
+    inputs = fastnn.Input((None, 3), batch_size=4)
+    hidden = layers.Dense(3)(layers.GRU(5, stateful=True, return_sequences=True)(inputs))
+    model = fastnn.Model(inputs, layers.LSTM(5, stateful=True)(hidden))
+    x = np.random.default_rng(0).normal(size=(4, 8, 3)).astype("float32")
+    parts = [model.predict(part, verbose=0) for part in (x[:, :5], x[:, 5:])]
+    model.reset_states()
+    np.testing.assert_allclose(parts[-1], model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)

@@ -256,7 +256,9 @@ class Calls:
         shapes = map_leaves(lambda t: None if t is None else t.shape, inputs)
         if not self.built:
             try:
-                with self._lock:
+                with self._lock, BuildContext() as context:
+                    sizes = [tensor.batch_size for tensor in tensors if tensor.batch_size is not None]
+                    context.batch_size = sizes[0] if sizes else None
                     self._build_for(shapes)
             except TypeError as error:  # None in arithmetic
                 raise ValueError(

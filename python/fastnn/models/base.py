@@ -91,6 +91,7 @@ class Model(Trainable, Predicting, Differentiable, Endpoints):
             raise TypeError(
                 f"{self.label}: give both inputs and outputs, or neither (a subclass with a `call`)"
             )
+        self._arenas = _core.ArenaPool()  # memory in which training, evaluation and prediction take turns
         self._predictions: dict[Any, tuple[_core.Function, int]] = {}
         self._ready: tuple[int, tuple[int, ...], Callable[..., list[Array]]] | None = None
         self._pace: tuple[Any, float] | None = None

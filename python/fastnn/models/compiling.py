@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastnn import _numbers
+from fastnn import _core, _numbers
 from fastnn._keywords import named
 from fastnn._names import nearest
 from fastnn.models.attributes import Attributes
@@ -25,6 +26,8 @@ class Compilable(Attributes, Resumable):
 
     built: bool
     structure_version: int
+    _arenas: _core.ArenaPool
+    _lock: threading.RLock
     named_weights: Callable[[], dict[str, Weight]]
     _input: Any
     _shapes_key: Callable[[Any], Any]
@@ -132,6 +135,7 @@ class Compilable(Attributes, Resumable):
         self.on_nonfinite = on_nonfinite
         self.learning_rate_multipliers = multipliers
         self._loops: dict[Any, Loop] = {}
+        self._arenas.clear()
         self._training_seed = random.next_seed()
         self._steps_run = 0
         self._epochs_run = 0
@@ -167,15 +171,16 @@ class Compilable(Attributes, Resumable):
     def _loop(self, data: Data, training: bool) -> Loop:
         trainable = self._trainable_flags() if training else ()
         key = (training, self.structure_version, self._shapes_key(data.x), data.key(), trainable)
-        found = self._loops.pop(key, None)
-        if found is not None and training and found.optimizer is not self.optimizer._core:
-            found = None  # other weights were trained meanwhile, by an optimizer of their own
-        if found is None:
-            found = Loop(self, data, training)  # type: ignore[arg-type]
-        self._loops[key] = found  # most recently used last
-        if len(self._loops) > _KEPT_LOOPS:
-            self._loops.pop(next(iter(self._loops)))
-        return found
+        with self._lock:
+            found = self._loops.pop(key, None)
+            if found is not None and training and found.optimizer is not self.optimizer._core:
+                found = None  # other weights were trained meanwhile, by an optimizer of their own
+            if found is None:
+                found = Loop(self, data, training)  # type: ignore[arg-type]
+            self._loops[key] = found  # most recently used last
+            if len(self._loops) > _KEPT_LOOPS:
+                self._loops.pop(next(iter(self._loops)))
+            return found
 
     def _trainable_flags(self) -> tuple[bool, ...]:
         """Return what is trained, and which layers keep their state up to date."""

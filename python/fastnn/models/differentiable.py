@@ -133,7 +133,8 @@ class Differentiable:
 
     def _forward_function(self, training: bool, arrays: list[Array]) -> Any:
         context = self.trace(training, self._inputs_like(arrays))  # type: ignore[attr-defined]
-        return (_core.Function(context.graph, [tensor.id for tensor in context.outputs]),)
+        fetch = [tensor.id for tensor in context.outputs]
+        return (_core.Function(context.graph, fetch, arenas=self._arenas),)  # type: ignore[attr-defined]
 
     def _vjp_function(self, training: bool, weights: list[Weight], arrays: list[Array]) -> Any:
         context = self.trace(training, self._inputs_like(arrays))  # type: ignore[attr-defined]
@@ -158,4 +159,5 @@ class Differentiable:
         values = [value.id for _, value in context.updates] if training else []
         fetch = [total for total in totals if total is not None] + values
         floating = [any(tensor is other for other in differentiable) for tensor in context.inputs]
-        return _core.Function(graph, fetch), floating, present, updates
+        function = _core.Function(graph, fetch, arenas=self._arenas)  # type: ignore[attr-defined]
+        return function, floating, present, updates

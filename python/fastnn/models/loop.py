@@ -229,9 +229,17 @@ class Loop:
                 constraint_graph,
                 constraints,
                 means=len(means),
+                arenas=model._arenas,
             )
         else:
-            self.trainer = _core.Trainer(graph, total, accumulators, assignments=updates, means=len(means))
+            self.trainer = _core.Trainer(
+                graph,
+                total,
+                accumulators,
+                assignments=updates,
+                means=len(means),
+                arenas=model._arenas,
+            )
         if os.environ.get("FASTNN_PROFILE", "0") not in ("", "0"):
             self.trainer.profiling = True
 

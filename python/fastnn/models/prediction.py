@@ -35,6 +35,7 @@ class Predicting:
     structure_version: int
     trace: Callable[..., Any]
     _lock: threading.RLock
+    _arenas: _core.ArenaPool
     _predictions: dict[Any, tuple[Any, int]]
     _ready: tuple[int, tuple[int, ...], Callable[..., list[Array]]] | None
     _pace: tuple[Any, float] | None  # the function that ran last, and its seconds a sample
@@ -63,10 +64,12 @@ class Predicting:
                 fetch = [t.id for t in context.outputs]
                 suited = min(max(_LARGEST_TENSOR // context.largest, 32), _LARGEST_BATCH)
                 if context.updates:
-                    stateful = _Stateful(context.graph, fetch, context.updates, context.batch_size)
+                    stateful = _Stateful(
+                        context.graph, fetch, context.updates, context.batch_size, self._arenas
+                    )
                     found = stateful, context.batch_size or suited
                 else:
-                    found = _core.Function(context.graph, fetch), suited
+                    found = _core.Function(context.graph, fetch, arenas=self._arenas), suited
             self._predictions[key] = found  # most recently used last
             if len(self._predictions) > _KEPT:
                 self._predictions.pop(next(iter(self._predictions)))
@@ -242,9 +245,15 @@ class _Stateful:
     """A function of layers that keep state: it goes batch by batch and hands the state on."""
 
     def __init__(
-        self, graph: _core.Graph, fetch: list[int], updates: list[tuple[Any, Any]], samples: int | None
+        self,
+        graph: _core.Graph,
+        fetch: list[int],
+        updates: list[tuple[Any, Any]],
+        samples: int | None,
+        arenas: _core.ArenaPool,
     ) -> None:
-        self._function = _core.Function(graph, [*fetch, *(value.id for _, value in updates)])
+        fetched = [*fetch, *(value.id for _, value in updates)]
+        self._function = _core.Function(graph, fetched, arenas=arenas)
         self._weights = [weight for weight, _ in updates]
         self._outputs = len(fetch)
         self._samples = samples  # in a batch, if state has a row for each of them

@@ -15,6 +15,7 @@ _MOST = 256
 _MOST_BYTES = 1 << 20  # of memory for results in between that a graph keeps
 _kept: dict[Any, _Kept | None] = {}
 _lock = threading.Lock()
+_arenas = _core.ArenaPool()
 _FLOAT32 = np.dtype("float32")
 _BOOL = np.dtype("bool")
 _DTYPES = (_FLOAT32, np.dtype("float64"), _BOOL)
@@ -42,7 +43,8 @@ class _Kept:
             self.result = function(*_with_tensors(args, given), **_with_tensors(kwargs, given))
         tensors = [leaf for leaf in leaves(self.result) if isinstance(leaf, Tensor)]
         self.single = isinstance(self.result, Tensor)
-        self.run = _core.Function(graph, [t.id for t in tensors], kept_bytes=_MOST_BYTES).run
+        fetch = [t.id for t in tensors]
+        self.run = _core.Function(graph, fetch, kept_bytes=_MOST_BYTES, arenas=_arenas).run
 
     def __call__(self, arrays: list[Any]) -> Any:
         found = self.run(arrays)
