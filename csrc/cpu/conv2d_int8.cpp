@@ -50,6 +50,15 @@ Int8Rows rows_of(const Config& c, const Image& image) {
     rows.outer_x_step = w.dilation_x * c.in;
     rows.run = c.in;
   }
+  if (c.pools) {
+    rows.windows = true;
+    rows.beside = rows.column_step;
+    rows.below = rows.line_step;
+    rows.columns = c.pool.window.out_width;
+    rows.lines = c.pool.window.out_height;
+    rows.column_step *= 2;
+    rows.line_step *= 2;
+  }
   return rows;
 }
 
@@ -80,7 +89,8 @@ int64_t conv2d_int8_scratch(const KernelQuery& query) {
 void conv2d_int8_rows(const KernelCall& call) {
   const auto& c = call.configuration<Config>();
   const Image image(c);
-  const int64_t positions = c.window.positions(), size = call.in[0].size;
+  const int64_t positions = c.pools ? c.pool.window.positions() : c.window.positions();
+  const int64_t size = call.in[0].size;
   const auto* x = call.in[0].as<uint8_t>();
   auto* copies = reinterpret_cast<uint8_t*>(call.scratch);
   const int64_t group = together(c, call.count);

@@ -26,6 +26,10 @@ struct Int8Rows {
   std::int64_t outer_y = 1, outer_x = 1;            ///< runs
   std::int64_t outer_y_step = 0, outer_x_step = 0;  ///< bytes from run to run
   std::int64_t run = 0;                             ///< bytes of a run
+  /// Each position stands for a window of two by two, of which the largest result is wanted; bytes of linear
+  /// or relu alone. Offsets, in bytes, of those beside and below the first:
+  bool windows = false;
+  std::int64_t beside = 0, below = 0;
   std::int64_t quads() const { return (run + 3) / 4; }  ///< of a run
   std::int64_t all_quads() const { return outer_y * outer_x * quads(); }
 };

@@ -151,6 +151,98 @@ void run_tile(const Tile& t) {
   }
 }
 
+// ---- Windows ---------------------------------------------------------------------------------------------
+
+// Windows beside each other in a tile: four sums of each.
+constexpr int windows_together(int vectors) {
+  constexpr int sums = kInt8MostVectors == 4 ? 16 : has_native_dot4 ? 8 : 4;
+  return std::max(1, sums / (4 * vectors));
+}
+
+// `count` windows of a line, `step` bytes from one to the next, as many as go at a time. The largest sum
+// makes the largest byte, or the smallest where the factor is negative.
+template <int W, int NV>
+void run_windows(const Tile& t, std::int64_t count, std::int64_t step, std::int64_t rest) {
+  constexpr int L = kInt8Lanes;
+  const Int8Rows& g = *t.geometry;
+  const Int8Finish& f = *t.finish;
+  const std::int64_t bytes = g.quads() * 4;
+  const std::int64_t within[4] = {0, g.beside, g.below, g.below + g.beside};
+  F factor[NV], bias[NV];
+  I shift[NV], turn[NV];
+  unroll<NV>([&](auto v) {
+    const std::int64_t columns = v == NV - 1 ? t.last : L;
+    const std::int64_t column = t.first + v * L;
+    factor[v] = load_partial<F>(f.weight_scale + column, columns) * broadcast<F>(f.scale);
+    turn[v] = (I)less(factor[v], zero<F>());
+    bias[v] = f.bias != nullptr ? load_partial<F>(f.bias + column, columns) : zero<F>();
+    shift[v] = load<I>(t.weight_sums + v * L) * broadcast<I>(f.zero);
+  });
+  const bool relu = f.activation.kind == ops::ActivationKind::relu;
+  const F least = broadcast<F>(relu ? 0.0f : -std::numeric_limits<float>::infinity());
+  const std::uint8_t* first = t.rows[0];
+  auto* out = reinterpret_cast<std::uint8_t*>(t.out) + t.first;
+  for (; count >= W; count -= W, first += W * step) {
+    I sum[4][W][NV];
+    unroll<4>(
+        [&](auto i) { unroll<W>([&](auto w) { unroll<NV>([&](auto v) { sum[i][w][v] = zero<I>(); }); }); });
+    const std::int8_t* weights = t.weights;
+    for (std::int64_t y = 0; y < g.outer_y; ++y) {
+      for (std::int64_t x = 0; x < g.outer_x; ++x) {
+        const std::uint8_t* run = first + y * g.outer_y_step + x * g.outer_x_step;
+        for (std::int64_t k = 0; k < bytes; k += 4, weights += NV * 4 * L) {
+          I weight[NV];
+          unroll<NV>([&](auto v) __attribute__((always_inline)) {
+            weight[v] = (I)load<Vec<std::int8_t, 4 * L>>(weights + v * 4 * L);
+          });
+          unroll<W>([&](auto w) __attribute__((always_inline)) {
+            const std::uint8_t* window = run + k + w * step;
+            unroll<4>([&](auto i) __attribute__((always_inline)) {
+              const I four = quad(window + within[i]);
+              unroll<NV>([&](auto v) __attribute__((always_inline)) {
+                sum[i][w][v] = dot4(sum[i][w][v], four, weight[v]);
+              });
+            });
+          });
+        }
+      }
+    }
+    unroll<W>([&](auto w) __attribute__((always_inline)) {
+      rest -= t.n;
+      unroll<NV>([&](auto v) __attribute__((always_inline)) {
+        const auto turned = [&](int i) { return sum[i][w][v] ^ turn[v]; };
+        const I most = max(max(turned(0), turned(1)), max(turned(2), turned(3))) ^ turn[v];
+        const F y = max(least, convert<F>(most - shift[v]) * factor[v] + bias[v]);
+        const Bytes made = to_bytes(f, y);
+        const std::int64_t columns = v == NV - 1 ? t.last : L;
+        std::uint8_t* to = out + v * L;
+        if (columns == L || (t.overrun && rest >= L)) {
+          store(to, made);
+        } else {
+          std::uint8_t copy[L];
+          store(copy, made);
+          for (std::int64_t i = 0; i < columns; ++i) to[i] = copy[i];
+        }
+      });
+      out += t.n;
+    });
+  }
+  if constexpr (W > 1) {
+    if (count == 0) return;
+    Tile behind = t;
+    behind.rows[0] = first;
+    behind.out = reinterpret_cast<std::byte*>(out - t.first);
+    run_windows<1, NV>(behind, count, step, rest);
+  }
+}
+
+using WindowsFn = void (*)(const Tile&, std::int64_t, std::int64_t, std::int64_t);
+constexpr std::array<WindowsFn, kInt8MostVectors> kWindows = []<int... V>(std::integer_sequence<int, V...>) {
+  return std::array<WindowsFn, kInt8MostVectors>{run_windows<windows_together(V + 1), V + 1>...};
+}(std::make_integer_sequence<int, kInt8MostVectors>{});
+
+// ---- Single positions ------------------------------------------------------------------------------------
+
 using TileFn = void (*)(const Tile&);
 using TileTable = std::array<std::array<TileFn, kMostRows + 1>, kInt8MostVectors + 1>;
 
@@ -221,6 +313,19 @@ void run_product(const Int8Product& p) {
     t.first = first * L;
     t.n = p.n;
     t.last = std::min<std::int64_t>(L, p.n - (first + vectors - 1) * L);
+    if (p.rows.windows) {
+      for (std::int64_t row = p.first_row; row < p.end_row;) {
+        const std::int64_t line = row / p.rows.columns, column = row % p.rows.columns;
+        const std::int64_t count = std::min(p.rows.columns - column, p.end_row - row);
+        t.rows[0] = p.rows.x + line / p.rows.lines * p.rows.sample_step +
+                    line % p.rows.lines * p.rows.line_step + column * p.rows.column_step;
+        t.out = static_cast<std::byte*>(p.out) + row * p.n;
+        t.overrun = panels.count == 1;
+        kWindows[static_cast<size_t>(vectors - 1)](t, count, p.rows.column_step, (p.end_row - row) * p.n);
+        row += count;
+      }
+      continue;
+    }
     Walk walk(p.rows, p.first_row);
     const std::int64_t size = p.finish.to_bytes ? 1 : sizeof(float);
     for (std::int64_t row = p.first_row; row < p.end_row;) {

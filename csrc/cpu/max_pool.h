@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "cpu/kernels.h"
-#include "ops/window2d.h"
+#include "ops/pooling2d.h"
 
 namespace fastnn::cpu {
 
@@ -75,12 +75,9 @@ FASTNN_INLINE void for_windows(const ops::Window2d& w, Body body) {
   }
 }
 
-/// The window that nearly every network uses: two by two, side by side, none of it padding. Calls
-/// body(offset of the first cell, position) for every window.
-inline bool is_quarter(const ops::Window2d& w) {
-  return w.rows == 2 && w.columns == 2 && w.stride_y == 2 && w.stride_x == 2 && w.dilation_y == 1 &&
-         w.dilation_x == 1 && w.height >= 2 * w.out_height && w.width >= 2 * w.out_width;
-}
+using ops::is_quarter;
+
+/// For such windows: calls body(offset of the first cell, position) for every one.
 template <class Body>
 FASTNN_INLINE void for_quarters(const ops::Window2d& w, int64_t n, Body body) {
   for (int64_t oy = 0; oy < w.out_height; ++oy) {

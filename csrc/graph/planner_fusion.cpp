@@ -3,9 +3,19 @@
 #include <algorithm>
 
 #include "graph/planner.h"
-#include "ops/conv2d.h"
+#include "ops/conv2d_int8.h"
+#include "ops/max_pool2d_int8.h"
 
 namespace fastnn {
+
+namespace {
+
+template <class Config>
+const Config& config_of(const Node& node) {
+  return *static_cast<const Config*>(node.configuration.get());
+}
+
+}  // namespace
 
 // The pooling's node is no longer live: its output is the convolution's.
 void Planner::fuse_pools() {
@@ -23,15 +33,24 @@ void Planner::fuse_pools() {
   for (TensorId id : plan_.request_.flat) use(id);
   for (size_t n = 0; n < count; ++n) {
     const Node& pool = graph_.nodes()[n];
-    if (!live_[n] || pool.op != &ops::max_pool2d || pool.attributes.flag("global", false)) continue;
+    const bool of_bytes = pool.op == &ops::max_pool2d_int8;
+    if (!live_[n] || !(of_bytes || pool.op == &ops::max_pool2d) || pool.attributes.flag("global", false))
+      continue;
     const TensorId between = pool.in[0];
     const int32_t before = graph_.at(between).node;
     if (before < 0 || uses[static_cast<size_t>(between)] != 1) continue;
     const Node& conv = graph_.nodes()[static_cast<size_t>(before)];
-    // In lanes alone: in rows a convolution of many channels passes over the image several times.
-    const bool in_lanes = lanes_[n] > 1 && lanes_[static_cast<size_t>(before)] == lanes_[n];
-    if (conv.op != &ops::conv2d || conv.attributes.has("pool_size") || !in_lanes) continue;
-    if (node_kernel(conv) != find_kernel("conv2d")) continue;
+    if (conv.attributes.has("pool_size")) continue;
+    if (of_bytes) {
+      if (conv.op != &ops::conv2d_int8) continue;
+      const ops::ActivationKind kind = config_of<ops::Conv2dInt8Config>(conv).layer.activation.kind;
+      const bool ordered = kind == ops::ActivationKind::linear || kind == ops::ActivationKind::relu;
+      if (!ordered || !ops::is_quarter(config_of<ops::Pool2dConfig>(pool).window)) continue;
+    } else {
+      // In lanes alone: in rows a convolution of many channels passes over the image several times.
+      const bool in_lanes = lanes_[n] > 1 && lanes_[static_cast<size_t>(before)] == lanes_[n];
+      if (conv.op != &ops::conv2d || !in_lanes || node_kernel(conv) != find_kernel("conv2d")) continue;
+    }
     pool_of_[static_cast<size_t>(before)] = static_cast<int32_t>(n);
     live_[n] = 0;
   }
@@ -43,11 +62,6 @@ const TensorType& Planner::type_of(TensorId tensor) const {
 }
 
 namespace {
-
-template <class Config>
-const Config& config_of(const Node& node) {
-  return *static_cast<const Config*>(node.configuration.get());
-}
 
 template <class Config, class Change>
 Configuration changed(const Node& node, Change change) {

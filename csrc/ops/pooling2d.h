@@ -48,6 +48,12 @@ inline std::array<int64_t, 2> pool2d_seen(const Window2d& w) {
           std::min(w.width, (w.out_width - 1) * w.stride_x - w.pad_left + w.span_x())};
 }
 
+/// The window that nearly every network uses: two by two, side by side, none of it padding.
+inline bool is_quarter(const Window2d& w) {
+  return w.rows == 2 && w.columns == 2 && w.stride_y == 2 && w.stride_x == 2 && w.dilation_y == 1 &&
+         w.dilation_x == 1 && w.height >= 2 * w.out_height && w.width >= 2 * w.out_width;
+}
+
 inline TensorType pool2d_output(const TensorType& x, const Pool2dConfig& config,
                                 const Attributes& attributes) {
   if (attributes.flag("global", false) && !attributes.flag("keepdims", false)) {

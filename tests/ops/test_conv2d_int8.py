@@ -4,6 +4,7 @@ import reference_int8
 from checks import Refusal, batch, case, check_op, shared
 from int8_cases import biases, pixels, random_layer, scales
 from int8_cases import int8_weights as weights
+from operands import uniform
 
 from fastnn import _core
 
@@ -47,6 +48,44 @@ CASES = [
 ]
 
 
+def conv_pool(x, kernel, scale, bias, pool_size, **attributes):
+    made = reference_int8.conv2d_int8(x, kernel, scale, bias, **attributes)
+    return reference_int8.max_pool2d_int8(made, pool_size=pool_size, strides=pool_size, padding="valid")
+
+
+def either_sign(n):
+    return shared(n, make=uniform(-1e-4, 1e-4), dtype="float32", differentiable=False)
+
+
+def pooled(x, kernel, bias=True, **attributes):
+    out = kernel.shape[-1]
+    refuses = attributes.pop("refuses", ())
+    return case(
+        "conv2d_int8", [x, kernel, either_sign(out), biases(out) if bias else None], conv_pool,
+        gradient=False, refuses=refuses, batches=(1, 3, 17, 130), tolerance=1e-6, tolerance64=1e-6,
+        **{"input_scale": 0.1, "input_zero": 7, "pool_size": (2, 2), **BYTES, **attributes},
+    )  # fmt: skip
+
+
+WRONG_POOLS = [
+    Refusal([pixels(6, 6, 1), weights(3, 3, 1, 4), scales(4), None], "windows of", changed)
+    for changed in (
+        {"pool_size": (3, 3), **BYTES},
+        {"pool_size": (2, 2), "activation": "tanh", **BYTES},
+        {"pool_size": (2, 2), "pool_strides": (1, 1), **BYTES},
+        {"pool_size": (2, 2)},
+    )
+]
+CASES += [
+    pooled(pixels(6, 7, 1), weights(3, 3, 1, 6), activation="relu", refuses=WRONG_POOLS),
+    pooled(pixels(13, 20, 3), weights(3, 3, 3, 5), False, padding="same"),
+    pooled(pixels(9, 16, 4), weights(3, 3, 4, 33), strides=(2, 1), padding="same", input_zero=200),
+    pooled(pixels(9, 8, 5), weights(2, 2, 5, 16), dilation=(2, 3), activation="relu"),
+    pooled(pixels(4, 12, 8), weights(1, 1, 8, 50), activation="relu"),
+    pooled(pixels(5, 5, 2), weights(2, 2, 2, 130)),
+]
+
+
 @pytest.mark.parametrize("declared", CASES, ids=str)
 def test_conv2d_int8(declared):
     check_op(declared)
@@ -69,3 +108,23 @@ def test_kernels_that_are_parameters_are_packed_before(padding):
     expected = reference_int8.conv2d_int8(x, *values, **attributes)
     for threads in (1, 3):
         np.testing.assert_array_equal(function.run([x], threads=threads)[0], expected)
+
+
+@pytest.mark.parametrize("size, fused", [(2, True), (3, False)])
+@pytest.mark.parametrize("activation", ["relu", "linear", "tanh"])
+def test_plans_pool_in_the_convolution(size, fused, activation):
+    random = np.random.default_rng(1)
+    x = random.integers(0, 256, (9, 11, 12, 3), dtype="uint8")
+    graph = _core.Graph()
+    image = graph.input("x", [11, 12, 3], "uint8")
+    values = random_layer(random, 3, 3, 3, 7)
+    operands = [image]
+    for name, value in zip(("kernel", "scale", "bias"), values, strict=True):
+        operands.append(graph.input(name, list(value.shape), str(value.dtype), batched=False))
+    attributes = {"input_scale": 0.01, "input_zero": 12, "activation": activation, **BYTES}
+    between = graph.add("conv2d_int8", operands, attributes)[0]
+    last = graph.add("max_pool2d_int8", [between], {"pool_size": [size, size]})[0]
+    function = _core.Function(graph, [last])
+    assert ("max_pool2d_int8" in function.describe(9)) != (fused and activation != "tanh")
+    both = _core.Function(graph, [between, last]).run([x, *values])
+    np.testing.assert_array_equal(function.run([x, *values])[0], both[1])
