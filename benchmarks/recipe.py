@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-EPOCHS, BATCH, RATE = 6, 64, 4e-3  # the best of --choose; the rate falls along half a cosine
+EPOCHS, BATCH, RATE = 5, 64, 6e-3  # the best of --choose (99.24 %); the rate falls along half a cosine
 
 
 def fastnn_run(seed: int, epochs: int, batch: int, rate: float, validate: bool) -> float:
@@ -73,13 +73,14 @@ def torch_run(seed: int, epochs: int, batch: int, rate: float, data: str) -> flo
 
 
 def choose() -> None:
-    """Print the validation accuracy of some recipes, two seeds each."""
-    for epochs in (3, 4, 5, 6):
-        for batch in (64, 96, 128):
-            for rate in (1.5e-3, 2.5e-3, 4e-3):
+    """Print the validation accuracy of some recipes, four seeds each."""
+    seeds = range(100, 104)
+    for epochs in (3, 4, 5):
+        for batch in (64, 128):
+            for rate in (4e-3, 6e-3, 8e-3):
                 start = time.perf_counter()
-                found = [fastnn_run(seed, epochs, batch, rate, True) for seed in (100, 101)]
-                took = (time.perf_counter() - start) / 2
+                found = [fastnn_run(seed, epochs, batch, rate, True) for seed in seeds]
+                took = (time.perf_counter() - start) / len(seeds)
                 print(
                     f"{epochs} epochs, batch {batch}, rate {rate}: validation {statistics.mean(found):.4f}, "
                     f"{took:.2f} s",
