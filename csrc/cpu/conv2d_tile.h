@@ -95,6 +95,8 @@ inline TileShape choose_tiles(int64_t blocks, int64_t positions, int64_t steps, 
   return best;
 }
 
+inline constexpr int64_t kLineFloats = 64 / sizeof(float);  ///< of a cache line
+
 /// What the tiles of a row have in common. Offsets are in elements.
 template <class T>
 struct TileRow {
@@ -109,6 +111,9 @@ struct TileRow {
   int64_t w_channel;
   int64_t out_position;
   Sum<T> floor;  ///< results are at least that: 0 makes a relu, -infinity nothing
+  /// What is needed soon: each tile asks for so many lines of it (correlate_tiles).
+  const float* ahead = nullptr;
+  int64_t ahead_lines = 0;
 };
 
 /// `tiles` tiles, one beside the other. w: the first block's first weight. start: the blocks' initial values
@@ -125,7 +130,9 @@ void correlate_tiles(const TileRow<T>& row, int64_t x_offset, const T* w, const 
   using S = Vec<Sum<T>, L>;
   constexpr bool lanes_are_samples = E > 1;
   const TileRow<T> r = row;  // a copy, which the stores below cannot change
+  const float* ahead = r.ahead;
   for (; tiles > 0; --tiles) {
+    for (int64_t i = 0; i < r.ahead_lines; ++i, ahead += kLineFloats) __builtin_prefetch(ahead, 0, 2);
     S sum[C][X];
     unroll<C>([&](auto c) {
       S init = zero<S>();

@@ -173,8 +173,18 @@ void winograd_correlate(const Correlation& c, const float* in, const typename Fo
     const int64_t first = s.tiles.split.first(block);
     const int64_t count = s.tiles.split.size_of(block);
     transform_input<Form>(tiling, in, first, count, s.input, s.zeros, s.in);
+    // Half of the products ask for the next block's inputs, half for this one's outputs.
+    const int64_t next = block + 1 < s.tiles.split.parts ? s.tiles.split.size_of(block + 1) : 0;
+    int64_t products = 0;
+    for (int64_t b = 0; b < columns.parts; ++b) {
+      products += 8 * Split::balanced(count, positions_beside(static_cast<int>(columns.size_of(b)))).parts;
+    }
+    Ahead inputs = inputs_ahead(tiling, in, first + count, next, products);
+    Ahead outputs = outputs_ahead(tiling, out, first, count, products);
     for (int64_t i = 0; i < 16; ++i) {
       [[maybe_unused]] const ProductScope<Form> scope;
+      Ahead& ahead = i < 8 ? inputs : outputs;
+      row.ahead_lines = ahead.lines;
       rows[0] = s.in + i * s.input.place;
       for (int64_t b = 0; b < columns.parts; ++b) {
         const auto size = static_cast<int>(columns.size_of(b));
@@ -184,6 +194,8 @@ void winograd_correlate(const Correlation& c, const float* in, const typename Fo
         const Split tiles = Split::balanced(count, positions_beside(size));
         const auto run = [&](int64_t at, int64_t positions, int64_t number) {
           if (number == 0) return;
+          row.ahead = ahead.next;
+          ahead.next += number * ahead.lines * kLineFloats;
           TileTable<Cell, 1>::at(size, static_cast<int>(positions))(row, at * row.x_position, w, nullptr,
                                                                     to + at * row.out_position, number, L);
         };

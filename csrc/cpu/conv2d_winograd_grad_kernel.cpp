@@ -121,12 +121,18 @@ void winograd_grad_kernel(const Correlation& c, const float* x, const float* dy,
                                 .dy_row = 0,
                                 .dy_position = width,
                                 .out_row = width};
+    const int64_t next = block + 1 < s.tiles.split.parts ? s.tiles.split.size_of(block + 1) : 0;
+    const int64_t products = 16 * tiles.positions.parts * tiles.blocks.parts;
+    Ahead inputs = inputs_ahead(tiling, x, first + count, next, products);
+    Ahead outputs = outputs_ahead(tiling, dy, first + count, next, products);
     [[maybe_unused]] const ProductScope<Form> scope;
     for (int64_t i = 0; i < 16; ++i) {
       for (int64_t a = 0; a < tiles.positions.parts; ++a) {
         const int64_t k = tiles.positions.first(a);
         for (int64_t b = 0; b < tiles.blocks.parts; ++b) {
           const int64_t n = tiles.blocks.first(b) * L;
+          inputs.ask();
+          outputs.ask();
           ProductTable<Cell, 1>::at(tiles.blocks.size_of(b), tiles.positions.size_of(a))(
               positions, s.in + i * s.input.place + k, s.out + i * s.output.place + n,
               s.sums + (i * c.run + k) * width + n, L);

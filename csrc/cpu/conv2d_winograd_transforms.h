@@ -85,6 +85,45 @@ struct TileBlocks {
   Split split;
 };
 
+/// Memory that is asked for before it is needed, a share at each of `times` products: transforms would wait
+/// for what comes from beyond the second-level cache.
+struct Ahead {
+  Ahead(const float* base, int64_t begin, int64_t end, int64_t times)
+      : next(base + begin), lines((std::max<int64_t>(0, end - begin) / kLineFloats + times - 1) / times) {}
+  void ask() {
+    for (int64_t i = 0; i < lines; ++i, next += kLineFloats) __builtin_prefetch(next, 0, 2);
+  }
+  const float* next;
+  int64_t lines;
+};
+
+/// Elements before the end of the rows that tiles up to `tile` see: `seen` rows from `origin` on.
+inline int64_t seen_by(const Tiling& tiling, int64_t tile, int64_t origin, int64_t seen, int64_t height,
+                       int64_t row) {
+  if (tile < 0) return 0;
+  const int64_t tile_row = tile / tiling.columns;
+  const int64_t y = std::clamp<int64_t>(2 * (tile_row % tiling.rows) + origin + seen, 0, height);
+  return (tile_row / tiling.rows * height + y) * row;
+}
+
+/// What `next` tiles from `first` on read beyond those before them.
+inline Ahead inputs_ahead(const Tiling& tiling, const float* in, int64_t first, int64_t next, int64_t times) {
+  const Correlation& c = tiling.c;
+  const auto seen = [&](int64_t tile) {
+    return seen_by(tiling, tile, c.origin_y, 4, c.in_height, c.in_width * c.in_channels);
+  };
+  return {in, seen(first - 1), seen(first + next - 1), times};
+}
+/// Their outputs.
+inline Ahead outputs_ahead(const Tiling& tiling, const float* out, int64_t first, int64_t next,
+                           int64_t times) {
+  const Correlation& c = tiling.c;
+  const auto seen = [&](int64_t tile) {
+    return seen_by(tiling, tile, 0, 2, c.out_height, c.out_width * c.columns);
+  };
+  return {out, seen(first - 1), seen(first + next - 1), times};
+}
+
 // ---- Transforms -----------------------------------------------------------------------------------------
 
 /// The rows of the input under a row of tiles; what is outside is zeros.

@@ -92,12 +92,13 @@ int64_t tile_scratch(const KernelQuery& query) {
 // ---- Whole: all threads at one product, in blocks of its rows and columns ---------------------------------
 
 struct Blocks {
+  static constexpr int64_t kMostColumns = 384;
   int64_t rows, columns;  // of a block
   int64_t across;         // blocks beside each other
 
   // Nearly equal blocks, large enough that packing takes little of their time.
   explicit Blocks(const Gemm<float>& g) {
-    constexpr int64_t kMostRows = 256, kMostColumns = 384, kLeast = 64, kEnough = 8;
+    constexpr int64_t kMostRows = 256, kLeast = 64, kEnough = 8;
     int64_t down = std::max<int64_t>(1, (g.m + kMostRows - 1) / kMostRows);
     across = (g.n + kMostColumns - 1) / kMostColumns;
     const auto part = [](int64_t extent, int64_t parts, int64_t unit) {
@@ -110,6 +111,16 @@ struct Blocks {
     across = (g.n + columns - 1) / columns;
   }
   int64_t count(int64_t m) const { return (m + rows - 1) / rows * across; }
+  // A block, and those beside it until `end`, as far as they are few columns: its rows are packed once.
+  Gemm<float> take(const Gemm<float>& g, int64_t& unit, int64_t end) const {
+    Gemm<float> taken = part(g, unit++);
+    for (; unit < end && unit % across != 0; ++unit) {
+      const int64_t more = part(g, unit).n;
+      if (taken.n + more > kMostColumns) break;
+      taken.n += more;
+    }
+    return taken;
+  }
   Gemm<float> part(Gemm<float> g, int64_t unit) const {
     const int64_t row = unit / across * rows, column = unit % across * columns;
     g.a += row * g.a_row;
@@ -130,8 +141,8 @@ void whole(const KernelCall& call) {
   constexpr bool is_forward = Product == forward;
   if (is_forward && c.has_bias) g.bias = call.in[2].as<float>();
   const GemmFinish<float> finish = is_forward ? Finish::of(c) : GemmFinish<float>{};
-  for (int64_t u = call.unit_begin; u < call.unit_end; ++u) {
-    gemm_bfloat16(blocks.part(g, u), call.scratch, finish);
+  for (int64_t u = call.unit_begin; u < call.unit_end;) {
+    gemm_bfloat16(blocks.take(g, u, call.unit_end), call.scratch, finish);
   }
 }
 
@@ -143,7 +154,9 @@ int64_t units(const KernelQuery& query) {
 template <Gemm<float> (*Product)(const Config&, int64_t)>
 int64_t whole_scratch(const KernelQuery& query) {
   const Gemm<float> g = Product(*static_cast<const Config*>(query.config), query.samples);
-  return gemm_bfloat16_scratch(Blocks(g).part(g, 0));
+  Gemm<float> largest = Blocks(g).part(g, 0);
+  largest.n = std::max(largest.n, std::min(g.n, Blocks::kMostColumns));
+  return gemm_bfloat16_scratch(largest);
 }
 
 template <const Kernel& Float32>
