@@ -264,6 +264,48 @@ def iterate_batches(value: Any) -> Iterator[Any]:
     return (value[i] for i in range(len(value)))
 
 
+def all_rows(data: Any, name: str, steps: int | None = None) -> Array:
+    """Return all inputs of an array, or of an iterable of batches, as one array.
+
+    Parameters
+    ----------
+    data : array_like, or iterable of batches
+        Of batches that are tuples, the first part.
+    name : str
+        What it is, for messages.
+    steps : int, optional
+        Batches to take of an iterable.
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Raises
+    ------
+    TypeError
+        If it holds no numbers.
+    ValueError
+        If it has no rows, or they differ in shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn.data_adapter import all_rows
+    >>> all_rows((np.full(2, i) for i in range(3)), "data", steps=2)
+    array([0, 0, 1, 1])
+    """
+    if not is_batches(data):
+        return as_rows(data, name)
+    parts: list[Array] = []
+    for batch in iterate_batches(data):
+        if steps is not None and len(parts) == steps:
+            break
+        parts.append(as_rows(batch[0] if isinstance(batch, tuple) else batch, name))
+    if not parts:
+        raise ValueError(f"{name}: the iterable gave no batches")
+    return np.concatenate(parts)
+
+
 def split_batch(batch: Any, name: str) -> tuple[Any, Any, Any]:
     """Take a batch apart into x, y and sample weights; what is missing is None.
 

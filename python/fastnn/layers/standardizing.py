@@ -102,18 +102,7 @@ class Normalization(SameShape):
         """
         if self._given:
             raise RuntimeError(f"{self.label}: mean and variance were given; there is nothing to adapt")
-        if data_adapter.is_batches(data):
-            parts: list[Any] = []
-            for batch in data_adapter.iterate_batches(data):
-                if steps is not None and len(parts) == steps:
-                    break
-                inputs = batch[0] if isinstance(batch, tuple) else batch
-                parts.append(data_adapter.as_rows(inputs, f"{self.label}: data"))
-            if not parts:
-                raise ValueError(f"{self.label}: the iterable gave no batches")
-            array = np.concatenate(parts)
-        else:
-            array = data_adapter.as_rows(data, f"{self.label}: data")
+        array = data_adapter.all_rows(data, f"{self.label}: data", steps)
         if array.ndim == 1:
             array = array[:, None]
         from fastnn.utils import StandardScaler
