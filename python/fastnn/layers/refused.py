@@ -9,15 +9,11 @@ _AUGMENT = (
 )
 
 CURES = {
-    "RandomBrightness": _AUGMENT.format("brightness=0.2"),
-    "RandomContrast": _AUGMENT.format("contrast=0.2"),
     "RandomCrop": _AUGMENT.format("shift=4"),
     "RandomErasing": _AUGMENT.format("cutout=8"),
-    "RandomFlip": _AUGMENT.format("horizontal_flip=True"),
-    "RandomRotation": _AUGMENT.format("rotation=10"),
     "RandomShear": _AUGMENT.format("shear=10"),
-    "RandomTranslation": _AUGMENT.format("shift=2"),
-    "RandomZoom": _AUGMENT.format("zoom=0.1"),
+    "Hashing": "turn texts into ids before training, with zlib.crc32(text.encode()) % num_bins",
+    "IntegerLookup": "turn numbers into ids before training, with a dict or numpy.unique",
     "StringLookup": "turn texts into ids before training, with a dict",
     "TextVectorization": "turn texts into ids before training, and pad them with fastnn.utils.pad_sequences",
 }
