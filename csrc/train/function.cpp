@@ -36,6 +36,7 @@ Function::Cached Function::cached(int64_t capacity) {
   Cached made;
   made.capacity = capacity;
   made.plan = std::make_shared<const Plan>(graph_, request);
+  made.tiles_alone = made.plan->tiles_alone();
   made.pool = std::make_shared<WorkspacePool>(made.plan);
   plans_.push_front(made);
   if (plans_.size() > kKeptPlans) plans_.pop_back();
@@ -83,7 +84,7 @@ void Function::run(const std::vector<BatchSource>& sources, int64_t samples, int
         places[static_cast<size_t>(use.plan->external_of_fetched(i))] = outputs[i] + first * row;
       }
     };
-    if (use.plan->tiles_alone()) {
+    if (use.tiles_alone) {
       move_to(0);
       args.end_slot = use.plan->prologue();
       execute(*workspace, args, team, thread);

@@ -39,6 +39,7 @@ class FASTNN_API Function {
   struct Cached {
     int64_t capacity;
     std::shared_ptr<const Plan> plan;
+    bool tiles_alone = false;  // of the plan
     std::shared_ptr<WorkspacePool> pool;
   };
   Cached cached(int64_t capacity);
