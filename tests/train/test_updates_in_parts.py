@@ -201,6 +201,30 @@ def test_nothing_is_updated_by_a_step_with_a_label_out_of_range():
         np.testing.assert_array_equal(one, other)
 
 
+def test_nothing_is_updated_by_a_step_whose_metric_refuses_a_label():
+    """The metric's output lies deeper than the loss, whose large kernels could be updated before."""
+    x, y = data()
+    inputs = fastnn.Input((WIDE,))
+    shallow = layers.Dense(WIDE, "relu")(inputs)
+    deep = shallow
+    for _ in range(3):
+        deep = layers.Dense(WIDE, "tanh")(deep)
+    outputs = [layers.Dense(3, "softmax", name=name)(x) for name, x in (("one", shallow), ("two", deep))]
+    model = fastnn.Model(inputs, outputs)
+    model.compile(
+        "adam",
+        {"one": "sparse_categorical_crossentropy"},
+        metrics={"two": ["sparse_categorical_accuracy"]},
+    )
+    before = model.get_weights()
+    wrong = y.copy()
+    wrong[3] = 9
+    with pytest.raises(ValueError, match="class"):
+        model.fit(x, [y, wrong], batch_size=70, verbose=0)
+    for one, other in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_training_goes_on_where_it_was_saved(tmp_path):
     x, y = data()
     whole = network()
