@@ -30,6 +30,17 @@ OptimizerConfig config_from(const std::string& kind, const py::dict& items) {
       {"epsilon", [&](const py::handle& v) { config.epsilon = v.cast<double>(); }},
       {"initial_accumulator_value",
        [&](const py::handle& v) { config.initial_accumulator = v.cast<double>(); }},
+      {"learning_rate_power", [&](const py::handle& v) { config.learning_rate_power = v.cast<double>(); }},
+      {"l1_regularization_strength", [&](const py::handle& v) { config.l1 = v.cast<double>(); }},
+      {"l2_regularization_strength", [&](const py::handle& v) { config.l2 = v.cast<double>(); }},
+      {"l2_shrinkage_regularization_strength",
+       [&](const py::handle& v) { config.l2_shrinkage = v.cast<double>(); }},
+      {"beta", [&](const py::handle& v) { config.beta = v.cast<double>(); }},
+      {"beta_2_decay", [&](const py::handle& v) { config.beta2_decay = v.cast<double>(); }},
+      {"epsilon_1", [&](const py::handle& v) { config.epsilon1 = v.cast<double>(); }},
+      {"epsilon_2", [&](const py::handle& v) { config.epsilon2 = v.cast<double>(); }},
+      {"clip_threshold", [&](const py::handle& v) { config.clip_threshold = v.cast<double>(); }},
+      {"relative_step", [&](const py::handle& v) { config.relative_step = v.cast<bool>(); }},
       {"weight_decay", [&](const py::handle& v) { config.weight_decay = v.cast<double>(); }},
       {"clipvalue", [&](const py::handle& v) { config.clip_value = v.cast<double>(); }},
       {"clipnorm", [&](const py::handle& v) { config.clip_norm = v.cast<double>(); }},
@@ -62,17 +73,17 @@ std::shared_ptr<Optimizer> make_optimizer(
   return std::make_shared<Optimizer>(config_from(kind, config), std::move(list));
 }
 
-/// The array as C-contiguous and of the entry's dtype; throws where shape or kind of element do not fit.
-py::array matching(const py::array& array, const Store::Entry& entry, const std::string& what) {
+/// The array as C-contiguous and of this dtype; throws where shape or kind of element do not fit.
+py::array matching(const py::array& array, const Shape& expected, DType dtype, const std::string& what) {
   const Shape shape(array.shape(), array.shape() + array.ndim());
-  if (shape != entry.shape) {
-    throw_value(what, ": expected shape ", shape_text(entry.shape), ", got ", shape_text(shape));
+  if (shape != expected) {
+    throw_value(what, ": expected shape ", shape_text(expected), ", got ", shape_text(shape));
   }
   const char kind = array.dtype().kind();
   if (kind != 'f' && kind != 'i' && kind != 'u') {
     throw_type(what, ": expected numbers, got dtype ", std::string(py::str(array.dtype())));
   }
-  return py::module_::import("numpy").attr("ascontiguousarray")(array, numpy_dtype(entry.dtype));
+  return py::module_::import("numpy").attr("ascontiguousarray")(array, numpy_dtype(dtype));
 }
 
 void apply(Optimizer& optimizer, const py::list& gradients, double learning_rate,
@@ -92,7 +103,7 @@ void apply(Optimizer& optimizer, const py::list& gradients, double learning_rate
     const std::string what = text("gradient ", i, " (of '", entry.name, "')");
     py::array array = py::array::ensure(gradients[i]);
     if (!array) throw_type(what, " is not an array");
-    arrays.push_back(matching(array, entry, what));
+    arrays.push_back(matching(array, entry.shape, entry.dtype, what));
     elements += static_cast<double>(element_count(entry.shape));
   }
   const int team = threads.value_or(useful_threads(elements * 20, false));
@@ -108,14 +119,23 @@ void apply(Optimizer& optimizer, const py::list& gradients, double learning_rate
 // Besides the slots: parameters that wait while their averages stand in for them.
 constexpr const char* kSetAside = "set_aside";
 
-/// Name and memory of all that the state holds of a parameter.
-std::vector<std::pair<std::string, std::byte*>> state_parts(const Optimizer& optimizer, size_t parameter,
-                                                            bool set_aside) {
-  std::vector<std::pair<std::string, std::byte*>> parts;
+/// All that the state holds of a parameter.
+struct StatePart {
+  std::string name;
+  std::byte* data;
+  Shape shape;
+};
+
+std::vector<StatePart> state_parts(const Optimizer& optimizer, size_t parameter, bool set_aside) {
+  std::vector<StatePart> parts;
   for (size_t slot = 0; slot < optimizer.slot_names().size(); ++slot) {
-    parts.emplace_back(text(optimizer.slot_names()[slot], ".", parameter), optimizer.slot(slot, parameter));
+    parts.push_back({text(optimizer.slot_names()[slot], ".", parameter), optimizer.slot(slot, parameter),
+                     optimizer.slot_shape(slot, parameter)});
   }
-  if (set_aside) parts.emplace_back(text(kSetAside, ".", parameter), optimizer.set_aside(parameter));
+  if (set_aside) {
+    parts.push_back(
+        {text(kSetAside, ".", parameter), optimizer.set_aside(parameter), optimizer.entry(parameter).shape});
+  }
   return parts;
 }
 
@@ -126,10 +146,10 @@ py::dict get_state(const Optimizer& optimizer) {
   state["steps"] = steps;
   for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
     const Store::Entry& entry = optimizer.entry(i);
-    for (const auto& [key, data] : state_parts(optimizer, i, optimizer.has_set_aside())) {
-      py::array array(numpy_dtype(entry.dtype), entry.shape);
-      std::memcpy(array.mutable_data(), data, static_cast<size_t>(entry.bytes));
-      state[py::str(key)] = array;
+    for (const StatePart& part : state_parts(optimizer, i, optimizer.has_set_aside())) {
+      py::array array(numpy_dtype(entry.dtype), part.shape);
+      std::memcpy(array.mutable_data(), part.data, static_cast<size_t>(array.nbytes()));
+      state[py::str(part.name)] = array;
     }
   }
   return state;
@@ -145,8 +165,9 @@ void set_state(Optimizer& optimizer, const py::dict& state) {
   const bool set_aside = optimizer.config().use_ema && state.contains(text(kSetAside, ".0").c_str());
   std::vector<py::array> arrays;
   for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
-    for (const auto& [key, data] : state_parts(optimizer, i, set_aside)) {
-      arrays.push_back(matching(find(key), optimizer.entry(i), "optimizer state '" + key + "'"));
+    for (const StatePart& part : state_parts(optimizer, i, set_aside)) {
+      arrays.push_back(matching(find(part.name), part.shape, optimizer.entry(i).dtype,
+                                "optimizer state '" + part.name + "'"));
     }
   }
   const auto steps = py::int_(find("steps").attr("item")()).cast<int64_t>();
@@ -158,8 +179,9 @@ void set_state(Optimizer& optimizer, const py::dict& state) {
   optimizer.set_has_set_aside(set_aside);
   size_t next = 0;
   for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
-    for (const auto& part : state_parts(optimizer, i, set_aside)) {
-      std::memcpy(part.second, arrays[next++].data(), static_cast<size_t>(optimizer.entry(i).bytes));
+    for (const StatePart& part : state_parts(optimizer, i, set_aside)) {
+      std::memcpy(part.data, arrays[next].data(), static_cast<size_t>(arrays[next].nbytes()));
+      ++next;
     }
   }
 }
@@ -182,6 +204,10 @@ void bind_optimizer(py::module_& module) {
       .def_property_readonly("slot_names", &Optimizer::slot_names)
       .def("overwrite_with_averages", &Optimizer::overwrite_with_averages,
            "Parameters become their moving averages until training goes on; nothing without use_ema.")
+      .def("take_back_from_averages", &Optimizer::take_back_from_averages,
+           "Undoes that, if nobody has changed the parameters since.")
+      .def_property_readonly("has_set_aside", &Optimizer::has_set_aside,
+                             "Whether averages stand in for the parameters.")
       .def("get_state", &get_state,
            "\"steps\" and the slots, named \"slot.number of the parameter\", as arrays; while averages stand "
            "in "

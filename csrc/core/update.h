@@ -22,6 +22,16 @@ enum class UpdateKind : uint8_t {
   adamax,                     ///< first moment, infinity norm
   nadam,                      ///< first moment, second moment
   lion,                       ///< momentum
+  ftrl,                       ///< accumulator, linear
+
+  // These make a direction of the gradient and put it in the gradient's place, for an `sgd` call to follow
+  // once what depends on the whole array is known; they shrink the parameter by `keep`, too. result: sums of
+  // the squared parameter and of the squared direction, in float64.
+  lamb_direction,       ///< first moment, second moment
+  adafactor_direction,  ///< square average
+  adafactor_factored,   ///< none: rows, columns: what each row, and each column, is multiplied by
+
+  adafactor_squares,  ///< rows: the rows' sums of squares; columns += squares, both in float64
 
   accumulate,      ///< slots[0] += gradient
   take_mean,       ///< gradient = (slots[0] + gradient) / scale; slots[0] = 0
@@ -43,6 +53,9 @@ struct UpdateCall {
   void* gradient = nullptr;
   void* slots[kMostSlots] = {};
   double* result = nullptr;
+  double* rows = nullptr;     ///< adafactor: one a row of this run, which are `columns_count` elements long
+  double* columns = nullptr;  ///< adafactor: one a column
+  int64_t columns_count = 0;
   double rate = 0;   ///< learning rate of this parameter
   double keep = 1;   ///< 1 - rate * weight decay
   double scale = 1;  ///< from clipping by norm; divisor for take_mean
@@ -53,6 +66,10 @@ struct UpdateCall {
   double correction1 = 1;  ///< adam, adamax: 1 / (1 - beta1^t); nadam: factor of the first moment
   double correction2 = 1;  ///< adam, nadam: 1 / sqrt(1 - beta2^t)
   double look_ahead = 0;   ///< nadam: factor of the gradient
+  double power = 0;        ///< ftrl: the accumulator's exponent
+  double l1 = 0;           ///< ftrl
+  double l2 = 0;           ///< ftrl: added to the power of the accumulator
+  double shrinkage = 0;    ///< ftrl: how much of the parameter is added to the gradient
 };
 
 }  // namespace fastnn

@@ -2,57 +2,12 @@
 // and the gradient's g as vectors, loads and stores its slots through `Slots`, and returns the new p.
 #include "cpu/optimizer.h"
 
-#include <limits>
-
-#include "cpu/simd.h"
+#include "cpu/optimizer_runs.h"
+#include "cpu/vector_math.h"
 
 namespace fastnn::cpu {
 
 namespace {
-
-template <class V>
-struct Slots {
-  using T = Elem<V>;
-  T* const* arrays;
-  int64_t at;
-  int64_t count;  // lanes in use, below lanes<V> at the tail only
-
-  FASTNN_INLINE V get(int which) const {
-    return count == lanes<V> ? load<V>(arrays[which] + at) : load_partial<V>(arrays[which] + at, count);
-  }
-  FASTNN_INLINE void put(int which, V value) const {
-    if (count == lanes<V>) {
-      store(arrays[which] + at, value);
-    } else {
-      store_partial(arrays[which] + at, value, count);
-    }
-  }
-};
-
-/// The scalars of a call as vectors.
-template <class V>
-struct Scalars {
-  V rate, keep, scale, clip, beta1, beta2, rest1, rest2, epsilon, correction1, correction2, look_ahead;
-
-  explicit Scalars(const UpdateCall& call)
-      : rate(of(call.rate)),
-        keep(of(call.keep)),
-        scale(of(call.scale)),
-        clip(of(call.clip)),
-        beta1(of(call.beta1)),
-        beta2(of(call.beta2)),
-        rest1(of(1 - call.beta1)),
-        rest2(of(1 - call.beta2)),
-        epsilon(of(call.epsilon)),
-        correction1(of(call.correction1)),
-        correction2(of(call.correction2)),
-        look_ahead(of(call.look_ahead)) {}
-
-  static V of(double value) { return broadcast<V>(static_cast<Elem<V>>(value)); }
-  /// beta * old + rest * value
-  static FASTNN_INLINE V mix(V beta, V old, V rest, V value) { return fma(beta, old, rest * value); }
-  FASTNN_INLINE V clamped(V g) const { return min(clip, max(V(-clip), g)); }  // keeps NaN
-};
 
 template <class V>
 FASTNN_INLINE V descend(const Scalars<V>& c, V p, V direction) {
@@ -170,24 +125,26 @@ struct Lion {
   }
 };
 
-/// Calls body(slots, lanes in use) for every vector of the run.
-template <class T, class Body>
-FASTNN_INLINE void each(const UpdateCall& call, T* const* arrays, Body body) {
-  constexpr int L = vector_lanes<T>;
-  using V = Vec<T, L>;
-  int64_t i = 0;
-  for (; i + L <= call.count; i += L) body(Slots<V>{arrays, i, L});
-  if (i < call.count) body(Slots<V>{arrays, i, call.count - i});
-}
-
-template <class T>
-struct Arrays {
-  T* slots[kMostSlots];
-  T* operands[2];  // parameter, gradient
-
-  explicit Arrays(const UpdateCall& call)
-      : operands{static_cast<T*>(call.parameter), static_cast<T*>(call.gradient)} {
-    for (int i = 0; i < kMostSlots; ++i) slots[i] = static_cast<T*>(call.slots[i]);
+/// Root: the power is 1/2.
+template <bool Root>
+struct Ftrl {
+  template <class V>
+  static FASTNN_INLINE V step(const Scalars<V>& c, V p, V g, const Slots<V>& slots) {
+    const V before = slots.get(0);
+    const V sum = fma(g, g, before);
+    slots.put(0, sum);
+    V low, high;
+    if constexpr (Root) {
+      low = sqrt(before);
+      high = sqrt(sum);
+    } else {
+      low = pow(before, c.power);
+      high = pow(sum, c.power);
+    }
+    const V linear = slots.get(1) + fma(c.shrinkage, p, g) - (high - low) / c.rate * p;
+    slots.put(1, linear);
+    const V beyond = linear - min(c.l1, max(V(-c.l1), linear));
+    return V(-c.rate) * beyond / (high + c.l2);
   }
 };
 
@@ -301,6 +258,13 @@ void update(const UpdateCall& call) {
       return update_with<T, Nadam>(call);
     case UpdateKind::lion:
       return update_with<T, Lion>(call);
+    case UpdateKind::ftrl:
+      return call.power == 0.5 ? update_with<T, Ftrl<true>>(call) : update_with<T, Ftrl<false>>(call);
+    case UpdateKind::lamb_direction:
+    case UpdateKind::adafactor_direction:
+    case UpdateKind::adafactor_factored:
+    case UpdateKind::adafactor_squares:
+      return make_directions(call, T());
     case UpdateKind::accumulate:
       return accumulate<T>(call);
     case UpdateKind::take_mean:

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <iterator>
 #include <limits>
 
 #include "core/error.h"
 #include "graph/backend.h"
+#include "train/optimizer_rules.h"
 
 namespace fastnn {
 
@@ -19,106 +19,6 @@ constexpr int64_t kChunk = 2048;
 // What a call costs beside its elements, in elements: balances many small arrays against few large ones.
 constexpr double kCallCost = 64;
 
-constexpr const char* kKindNames[] = {"sgd",  "adagrad", "adadelta", "rmsprop",
-                                      "adam", "adamax",  "nadam",    "lion"};
-
-void check(const OptimizerConfig& c) {
-  const char* who = optimizer_kind_name(c.kind);
-  const auto fraction = [&](const char* name, double value) {
-    if (!(value >= 0 && value < 1))
-      throw_value(who, ": ", name, " must be at least 0 and below 1, got ", value);
-  };
-  const auto not_negative = [&](const char* name, double value) {
-    if (!(value >= 0) || !std::isfinite(value))
-      throw_value(who, ": ", name, " must be finite and not negative, got ", value);
-  };
-  fraction("momentum", c.momentum);
-  fraction("rho", c.rho);
-  fraction("beta_1", c.beta1);
-  fraction("beta_2", c.beta2);
-  not_negative("momentum_decay", c.momentum_decay);
-  not_negative("epsilon", c.epsilon);
-  not_negative("initial_accumulator_value", c.initial_accumulator);
-  not_negative("weight_decay", c.weight_decay);
-  not_negative("clipvalue", c.clip_value);
-  not_negative("clipnorm", c.clip_norm);
-  not_negative("global_clipnorm", c.global_clip_norm);
-  if (!(c.ema_momentum >= 0 && c.ema_momentum <= 1)) {
-    throw_value(who, ": ema_momentum must be between 0 and 1, got ", c.ema_momentum);
-  }
-  if (c.ema_overwrite_frequency < 0) {
-    throw_value(who, ": ema_overwrite_frequency must not be negative, got ", c.ema_overwrite_frequency);
-  }
-  if (c.gradient_accumulation_steps < 1) {
-    throw_value(who, ": gradient_accumulation_steps must be at least 1, got ", c.gradient_accumulation_steps);
-  }
-  if ((c.clip_value > 0) + (c.clip_norm > 0) + (c.global_clip_norm > 0) > 1) {
-    throw_value(who, ": only one of clipnorm, clipvalue and global_clipnorm may be set");
-  }
-  if (c.nesterov && c.momentum == 0) throw_value(who, ": nesterov needs a momentum above 0");
-}
-
-UpdateKind update_kind(const OptimizerConfig& c) {
-  switch (c.kind) {
-    case OptimizerKind::sgd:
-      return c.momentum == 0 ? UpdateKind::sgd
-             : c.nesterov    ? UpdateKind::sgd_nesterov
-                             : UpdateKind::sgd_momentum;
-    case OptimizerKind::adagrad:
-      return UpdateKind::adagrad;
-    case OptimizerKind::adadelta:
-      return UpdateKind::adadelta;
-    case OptimizerKind::rmsprop:
-      if (c.centered)
-        return c.momentum == 0 ? UpdateKind::rmsprop_centered : UpdateKind::rmsprop_centered_momentum;
-      return c.momentum == 0 ? UpdateKind::rmsprop : UpdateKind::rmsprop_momentum;
-    case OptimizerKind::adam:
-      return c.amsgrad ? UpdateKind::adam_amsgrad : UpdateKind::adam;
-    case OptimizerKind::adamax:
-      return UpdateKind::adamax;
-    case OptimizerKind::nadam:
-      return UpdateKind::nadam;
-    case OptimizerKind::lion:
-      return UpdateKind::lion;
-  }
-  return UpdateKind::sgd;
-}
-
-std::vector<std::string> rule_slots(UpdateKind kind) {
-  switch (kind) {
-    case UpdateKind::sgd_momentum:
-    case UpdateKind::sgd_nesterov:
-    case UpdateKind::lion:
-      return {"momentum"};
-    case UpdateKind::adagrad:
-      return {"accumulator"};
-    case UpdateKind::adadelta:
-      return {"accumulated_grad", "accumulated_delta_var"};
-    case UpdateKind::rmsprop:
-      return {"velocity"};
-    case UpdateKind::rmsprop_momentum:
-      return {"velocity", "momentum"};
-    case UpdateKind::rmsprop_centered:
-      return {"velocity", "average_gradient"};
-    case UpdateKind::rmsprop_centered_momentum:
-      return {"velocity", "average_gradient", "momentum"};
-    case UpdateKind::adam:
-    case UpdateKind::nadam:
-      return {"momentum", "velocity"};
-    case UpdateKind::adam_amsgrad:
-      return {"momentum", "velocity", "velocity_hat"};
-    case UpdateKind::adamax:
-      return {"momentum", "norm"};
-    default:
-      return {};
-  }
-}
-
-// Nadam's momentum of update t (from 1).
-double nadam_momentum(const OptimizerConfig& c, int64_t t) {
-  return c.beta1 * (1 - 0.5 * std::pow(0.96, static_cast<double>(t) * c.momentum_decay));
-}
-
 template <class T>
 void fill(std::byte* data, int64_t count, double value) {
   std::fill_n(reinterpret_cast<T*>(data), count, static_cast<T>(value));
@@ -126,20 +26,9 @@ void fill(std::byte* data, int64_t count, double value) {
 
 }  // namespace
 
-const char* optimizer_kind_name(OptimizerKind kind) { return kKindNames[static_cast<size_t>(kind)]; }
-
-OptimizerKind optimizer_kind_from_name(const std::string& name) {
-  for (size_t i = 0; i < std::size(kKindNames); ++i) {
-    if (name == kKindNames[i]) return static_cast<OptimizerKind>(i);
-  }
-  std::string known;
-  for (const char* kind : kKindNames) known += (known.empty() ? "" : ", ") + std::string(kind);
-  throw_value("unknown optimizer '", name, "'; known: ", known);
-}
-
 Optimizer::Optimizer(const OptimizerConfig& config, std::vector<OptimizedParameter> parameters)
     : config_(config), parameters_(std::move(parameters)) {
-  check(config_);
+  check_config(config_);
   update_kind_ = update_kind(config_);
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const OptimizedParameter& parameter = parameters_[i];
@@ -191,8 +80,18 @@ void Optimizer::add_slots() {
     accumulator_slot_ = static_cast<int>(slot_names_.size());
     slot_names_.emplace_back("gradient_accumulator");
   }
-  for (size_t i = 0; i < slot_names_.size(); ++i) slots_.emplace_back(flat_bytes_ + kAlignment);
-  if (update_kind_ == UpdateKind::adagrad) {
+  int64_t first_bytes = flat_bytes_;
+  if (config_.kind == OptimizerKind::adafactor) {
+    first_bytes = 0;
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      velocity_offsets_.push_back(first_bytes);
+      first_bytes += align_up(element_count(slot_shape(0, i)) * dtype_size(entry(i).dtype));
+    }
+  }
+  for (size_t i = 0; i < slot_names_.size(); ++i) {
+    slots_.emplace_back((i == 0 ? first_bytes : flat_bytes_) + kAlignment);
+  }
+  if (update_kind_ == UpdateKind::adagrad || update_kind_ == UpdateKind::ftrl) {
     for (size_t i = 0; i < parameters_.size(); ++i) {
       const auto put = entry(i).dtype == DType::f64 ? fill<double> : fill<float>;
       put(slot(0, i), counts_[i], config_.initial_accumulator);
@@ -211,15 +110,22 @@ void Optimizer::make_chunks() {
   chunk_cost_.push_back(0);
   for (size_t i = 0; i < parameters_.size(); ++i) {
     first_chunk_.push_back(chunks_.size());
-    for (int64_t begin = 0; begin < counts_[i]; begin += kChunk) {
-      const int64_t count = std::min(kChunk, counts_[i] - begin);
+    // Of a factored parameter a chunk is whole rows of one matrix.
+    const int64_t columns = factored(i) ? entry(i).shape.back() : 1;
+    const int64_t matrix = factored(i) ? columns * entry(i).shape.rbegin()[1] : counts_[i];
+    const int64_t size = std::max<int64_t>(kChunk / columns, 1) * columns;
+    for (int64_t begin = 0, left = matrix; begin < counts_[i];) {
+      const int64_t count = std::min(size, left);
       chunks_.push_back({static_cast<int32_t>(i), begin, count});
       cost += chunk_cost(chunks_.back());
       chunk_cost_.push_back(cost);
+      begin += count;
+      left = left == count ? matrix : left - count;
     }
   }
   first_chunk_.push_back(chunks_.size());
   chunk_squares_.assign(chunks_.size(), 0.0);
+  if (needs_directions(update_kind_)) reserve_sums();
 }
 
 Optimizer::Others::Others(const Optimizer& optimizer, const std::vector<char>& updated_in_parts) {
@@ -242,6 +148,8 @@ std::pair<size_t, size_t> Optimizer::share(const std::vector<double>& cost, int 
 }
 
 void Optimizer::run(UpdateCall call, const Chunk& chunk) const {
+  // Of Ftrl the linear slot is divided by the rate: without one all stays as it is.
+  if (call.kind == UpdateKind::ftrl && call.rate == 0) return;
   const auto p = static_cast<size_t>(chunk.parameter);
   const bool wide = entry(p).dtype == DType::f64;
   const int64_t offset = chunk.begin * (wide ? 8 : 4);
@@ -284,6 +192,7 @@ UpdateCall Optimizer::update_call() const {
       break;
     case OptimizerKind::adam:
     case OptimizerKind::adamax:
+    case OptimizerKind::lamb:
       call.correction1 = 1 / (1 - std::pow(c.beta1, t));
       call.correction2 = 1 / std::sqrt(1 - std::pow(c.beta2, t));
       break;
@@ -296,6 +205,15 @@ UpdateCall Optimizer::update_call() const {
       call.correction2 = 1 / std::sqrt(1 - std::pow(c.beta2, t));
       break;
     }
+    case OptimizerKind::ftrl:
+      call.power = -c.learning_rate_power;
+      call.l1 = c.l1;
+      call.shrinkage = 2 * c.l2_shrinkage;
+      break;
+    case OptimizerKind::adafactor:
+      call.beta2 = 1 - std::pow(t, c.beta2_decay);
+      call.epsilon = c.epsilon1;
+      break;
     case OptimizerKind::adagrad:
     case OptimizerKind::lion:
       break;
@@ -313,11 +231,12 @@ double Optimizer::norm_scale(size_t first_chunk, size_t last_chunk, double limit
 void Optimizer::set_parameter(UpdateCall& call, size_t parameter, double learning_rate) const {
   call.rate = learning_rate * parameters_[parameter].rate_multiplier;
   call.keep = parameters_[parameter].decay ? 1 - call.rate * config_.weight_decay : 1.0;
+  call.l2 = 2 * call.rate * config_.l2 + config_.beta;
 }
 
 bool Optimizer::updates_parts() const {
   return config_.clip_norm == 0 && config_.global_clip_norm == 0 && average_slot_ < 0 &&
-         accumulator_slot_ < 0;
+         accumulator_slot_ < 0 && !needs_directions(update_kind_);
 }
 
 void Optimizer::update_part(size_t parameter, const OutputPart& part, double learning_rate) const {
@@ -350,6 +269,8 @@ void Optimizer::update(Team& team, int thread, double learning_rate, const Other
     team.barrier.wait();
     if (global) call.scale = norm_scale(0, chunks_.size(), config_.global_clip_norm);
   }
+  const bool directions = needs_directions(update_kind_);
+  if (directions) make_directions(team, thread, learning_rate, call);
   UpdateCall average;
   average.kind = UpdateKind::move_average;
   average.beta1 = iterations() == 0 ? 0 : config_.ema_momentum;
@@ -364,14 +285,24 @@ void Optimizer::update(Team& team, int thread, double learning_rate, const Other
     if (chunk.parameter != parameter) {
       parameter = chunk.parameter;
       const auto p = static_cast<size_t>(parameter);
-      set_parameter(call, p, learning_rate);
-      if (single) call.scale = norm_scale(first_chunk_[p], first_chunk_[p + 1], config_.clip_norm);
+      if (directions) {
+        call = follow_direction(p, learning_rate);
+      } else {
+        aim(call, p, learning_rate);
+      }
     }
     run(call, chunk);
     if (average_slot_ >= 0) {
       run_on_slot(average, chunk, average_slot_);
       if (overwrites) run_on_slot(overwrite, chunk, average_slot_);
     }
+  }
+}
+
+void Optimizer::aim(UpdateCall& call, size_t p, double learning_rate) const {
+  set_parameter(call, p, learning_rate);
+  if (config_.clip_norm > 0) {
+    call.scale = norm_scale(first_chunk_[p], first_chunk_[p + 1], config_.clip_norm);
   }
 }
 

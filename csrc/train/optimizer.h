@@ -16,7 +16,19 @@
 
 namespace fastnn {
 
-enum class OptimizerKind : uint8_t { sgd, adagrad, adadelta, rmsprop, adam, adamax, nadam, lion };
+enum class OptimizerKind : uint8_t {
+  sgd,
+  adagrad,
+  adadelta,
+  rmsprop,
+  adam,
+  adamax,
+  nadam,
+  lion,
+  ftrl,
+  lamb,
+  adafactor
+};
 
 FASTNN_API const char* optimizer_kind_name(OptimizerKind kind);
 FASTNN_API OptimizerKind optimizer_kind_from_name(const std::string& name);  ///< throws on unknown names
@@ -28,12 +40,24 @@ struct OptimizerConfig {
   bool nesterov = false;          ///< sgd
   double rho = 0.9;               ///< rmsprop, adadelta (0.95 there)
   bool centered = false;          ///< rmsprop
-  double beta1 = 0.9;             ///< adam, adamax, nadam, lion
-  double beta2 = 0.999;           ///< adam, adamax, nadam; lion (0.99 there)
+  double beta1 = 0.9;             ///< adam, adamax, nadam, lion, lamb
+  double beta2 = 0.999;           ///< adam, adamax, nadam, lamb; lion (0.99 there)
   double momentum_decay = 0.004;  ///< nadam
   bool amsgrad = false;           ///< adam
   double epsilon = 1e-7;
-  double initial_accumulator = 0.1;  ///< adagrad
+  double initial_accumulator = 0.1;  ///< adagrad, ftrl
+
+  double learning_rate_power = -0.5;  ///< ftrl, as what follows
+  double l1 = 0;
+  double l2 = 0;
+  double l2_shrinkage = 0;
+  double beta = 0;
+
+  double beta2_decay = -0.8;  ///< adafactor, as what follows
+  double epsilon1 = 1e-30;
+  double epsilon2 = 1e-3;
+  double clip_threshold = 1;
+  bool relative_step = true;
 
   double weight_decay =
       0;  ///< decoupled: parameters lose rate * weight_decay of themselves each update; 0: none
@@ -76,7 +100,7 @@ class FASTNN_API Optimizer {
   std::byte* gradients() const { return gradients_.data(); }
 
   /// May parts of a gradient be used before the others are known? Not with clipping by norms, averages of
-  /// parameters or accumulated gradients.
+  /// parameters, accumulated gradients or steps that depend on the whole of an array.
   bool updates_parts() const;
   /// Updates a part of a parameter as this step's `apply` would, which is to be told of it by `Others`.
   void update_part(size_t parameter, const OutputPart& part, double learning_rate) const;
@@ -114,10 +138,16 @@ class FASTNN_API Optimizer {
   void set_has_set_aside(bool has) { has_set_aside_ = has && average_slot_ >= 0; }
   std::byte* set_aside(size_t parameter) const { return set_aside_.data() + offsets_[parameter]; }
 
-  /// Slot arrays, each in the layout of the gradients: "momentum", "velocity", ...; "average" with use_ema
-  /// and "gradient_accumulator" with gradient accumulation come last.
+  /// Slot arrays, each in the layout of the gradients (but for Adafactor's first): "momentum", "velocity",
+  /// ...; "average" with use_ema and "gradient_accumulator" with gradient accumulation come last.
   const std::vector<std::string>& slot_names() const { return slot_names_; }
-  std::byte* slot(size_t which, size_t parameter) const { return slots_[which].data() + offsets_[parameter]; }
+  std::byte* slot(size_t which, size_t parameter) const {
+    const bool own = which == 0 && !velocity_offsets_.empty();
+    return slots_[which].data() + (own ? velocity_offsets_ : offsets_)[parameter];
+  }
+  /// The parameter's shape; of Adafactor's velocity (..., rows + columns) where it is kept as means of rows
+  /// and of columns.
+  Shape slot_shape(size_t which, size_t parameter) const;
   const Store::Entry& entry(size_t parameter) const;
 
  private:
@@ -137,6 +167,14 @@ class FASTNN_API Optimizer {
   double norm_scale(size_t first_chunk, size_t last_chunk, double limit) const;
   void set_parameter(UpdateCall& call, size_t parameter, double learning_rate) const;
   void update(Team& team, int thread, double learning_rate, const Others* others);
+  void aim(UpdateCall& call, size_t parameter, double learning_rate) const;
+  // Of optimizers whose step depends on the whole of an array (optimizer_directions.cpp).
+  bool factored(size_t parameter) const;
+  void reserve_sums();
+  void make_directions(Team& team, int thread, double learning_rate, const UpdateCall& call);
+  template <class T>
+  void take_means(size_t parameter, double beta2);
+  UpdateCall follow_direction(size_t parameter, double learning_rate) const;
 
   OptimizerConfig config_;
   std::vector<OptimizedParameter> parameters_;
@@ -157,6 +195,14 @@ class FASTNN_API Optimizer {
   std::vector<size_t> first_chunk_;  // of each parameter, and one past the last
   std::vector<double> chunk_cost_;   // running sums, for sharing the chunks out
   std::vector<double> chunk_squares_;
+  std::vector<double> chunk_sums_;         // with directions: of squares of parameters and directions
+  std::vector<int64_t> velocity_offsets_;  // adafactor: of the first slot, as what follows
+  std::vector<double> row_sums_;           // of factored parameters' rows, then the rows' factors
+  std::vector<double> column_sums_;        // of each chunk's columns
+  std::vector<double> column_factors_;     // of each matrix's columns
+  std::vector<size_t> first_row_;          // of each parameter, in row_sums_
+  std::vector<size_t> first_column_sum_;   // of each chunk
+  std::vector<size_t> first_column_;       // of each parameter, in column_factors_
   int64_t steps_ = 0;
   double momentum_product_ = 1;  // nadam: of the updates so far
   std::mutex mutex_;

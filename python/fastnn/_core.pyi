@@ -195,6 +195,15 @@ class Optimizer:
         Parameters become their moving averages until training goes on; nothing without use_ema.
         """
     def set_state(self, state: dict[str, typing.Any]) -> None: ...
+    def take_back_from_averages(self) -> None:
+        """
+        Undoes that, if nobody has changed the parameters since.
+        """
+    @property
+    def has_set_aside(self) -> bool:
+        """
+        Whether averages stand in for the parameters.
+        """
     @property
     def iterations(self) -> int:
         """

@@ -67,6 +67,46 @@ def lion(g, s, t, lr, beta_1=0.9, beta_2=0.99):
     return lr * direction
 
 
+# Of these three s["w"] is the parameter, after weight decay.
+def lamb(g, s, t, lr, beta_1=0.9, beta_2=0.999, epsilon=EPS):
+    s["m"] = beta_1 * s["m"] + (1 - beta_1) * g
+    s["v"] = beta_2 * s["v"] + (1 - beta_2) * g**2
+    r = s["m"] / (1 - beta_1**t) / (np.sqrt(s["v"] / (1 - beta_2**t)) + epsilon)
+    lengths = np.linalg.norm(s["w"]), np.linalg.norm(r)
+    return lr * (lengths[0] / lengths[1] if all(lengths) else 1) * r
+
+
+def ftrl(g, s, t, lr, **settings):
+    names = ("l1", "l2", "l2_shrinkage")
+    l1, l2, shrinkage = (settings.get(f"{name}_regularization_strength", 0) for name in names)
+    if lr == 0:
+        return 0 * g
+    if t == 1:
+        s["sum"] = s["sum"] + settings.get("initial_accumulator_value", 0.1)
+    p = -settings.get("learning_rate_power", -0.5)
+    before, s["sum"] = s["sum"], s["sum"] + g**2
+    s["z"] = s["z"] + g + 2 * shrinkage * s["w"] - (s["sum"] ** p - before**p) / lr * s["w"]
+    new = (np.clip(s["z"], -l1, l1) - s["z"]) / ((s["sum"] ** p + settings.get("beta", 0)) / lr + 2 * l2)
+    return s["w"] - new
+
+
+def adafactor(
+    g, s, t, lr, beta_2_decay=-0.8, epsilon_1=1e-30, epsilon_2=1e-3, clip_threshold=1.0, relative_step=True
+):
+    beta = 1 - t**beta_2_decay
+    square = g**2 + epsilon_1
+    if g.ndim < 2:
+        v = s["v"] = beta * s["v"] + (1 - beta) * square
+    else:
+        r = s["r"] = beta * s["r"] + (1 - beta) * square.mean(-1, keepdims=True)
+        c = s["c"] = beta * s["c"] + (1 - beta) * square.mean(-2, keepdims=True)
+        v = r * c / r.mean(-2, keepdims=True)
+    step = g / np.sqrt(v)
+    step = step / max(1, np.sqrt(np.mean(step**2)) / clip_threshold)
+    rate = min(lr, 1 / np.sqrt(t)) if relative_step else lr
+    return rate * max(epsilon_2, np.sqrt(np.mean(s["w"] ** 2))) * step
+
+
 CASES = {
     "sgd": (sgd, {}),
     "sgd_momentum": (sgd, {"momentum": 0.9}),
@@ -84,6 +124,32 @@ CASES = {
     "nadam": (nadam, {}),
     "nadam_decay": (nadam, {"momentum_decay": 0.1}),
     "lion": (lion, {"beta_1": 0.9, "beta_2": 0.99}),
+    "lamb": (lamb, {}),
+    "lamb_betas": (lamb, {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3}),
+    "ftrl": (ftrl, {}),
+    "ftrl_penalties": (
+        ftrl,
+        {
+            "initial_accumulator_value": 0.3,
+            "l1_regularization_strength": 0.5,
+            "l2_regularization_strength": 0.02,
+            "l2_shrinkage_regularization_strength": 0.03,
+            "beta": 0.4,
+        },
+    ),
+    "ftrl_power": (ftrl, {"learning_rate_power": -0.7}),
+    "ftrl_constant": (ftrl, {"learning_rate_power": 0.0}),
+    "adafactor": (adafactor, {}),
+    "adafactor_settings": (
+        adafactor,
+        {
+            "beta_2_decay": -0.5,
+            "epsilon_1": 1e-6,
+            "epsilon_2": 0.7,
+            "clip_threshold": 0.4,
+            "relative_step": False,
+        },
+    ),
 }
 
 
@@ -93,7 +159,9 @@ class Reference:
     def __init__(self, rule, settings, values, **common):
         self.rule, self.settings = rule, settings
         self.values = [v.astype(float) for v in values]
-        self.slots = [dict.fromkeys(("m", "v", "u", "top", "sum", "g1", "g2", "d2"), 0.0) for _ in values]
+        self.slots = [
+            dict.fromkeys(("m", "v", "u", "top", "sum", "g1", "g2", "d2", "z", "r", "c"), 0.0) for _ in values
+        ]
         self.common = {"weight_decay": 0, "accumulate": 1, "multipliers": [1.0] * len(values)} | common
         self.decays = common.get("decays", [True] * len(values))
         self.waiting, self.averages, self.updates = [], None, 0
@@ -117,6 +185,7 @@ class Reference:
             rate = lr * common["multipliers"][i]
             if self.decays[i]:
                 self.values[i] = self.values[i] * (1 - rate * common["weight_decay"])
+            s["w"] = self.values[i]
             self.values[i] = self.values[i] - self.rule(g, s, self.updates, rate, **self.settings)
         if momentum := common.get("ema_momentum"):
             if self.averages is None:
@@ -326,7 +395,7 @@ def test_bad_arguments():
         ({"clipnorm": 1.0, "clipvalue": 1.0}, "only one of"),
         ({"gradient_accumulation_steps": 0}, "gradient_accumulation_steps"),
         ({"nesterov": True}, "nesterov"),
-        ({"beta": 1.0}, "no setting 'beta'"),
+        ({"betas": 1.0}, "no setting 'betas'"),
     ]:
         with pytest.raises(ValueError, match=message):
             make(store, "sgd", settings, 5)
@@ -357,3 +426,55 @@ def test_slots_do_not_stay_denormal(case):
     momentum = [value for key, value in optimizer.get_state().items() if key.startswith("momentum")]
     assert momentum and not any(value.any() for value in momentum)
     assert np.float32(1e-40) + np.float32(1e-40) != 0  # the caller's arithmetic is as it was
+
+
+SHAPES = [
+    (1, 40),
+    (40, 1),
+    (2, 3, 4),
+    (3, 1, 5),
+    (3, 3, 6, 17),
+    (70, 3000),
+    (3000, 70),
+    (5, 2500),
+    (2, 600, 9),
+]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-4)])
+@pytest.mark.parametrize("case", ["adafactor", "adafactor_settings", "lamb"])
+@pytest.mark.parametrize("common", [{}, {"clipnorm": 0.5}, {"clipvalue": 0.2}, {"global_clipnorm": 3.0}])
+def test_arrays_of_many_shapes(case, dtype, tolerance, common):
+    """Rows and columns of matrices, however chunks cut them; the state goes round; threads change nothing."""
+    rule, settings = CASES[case]
+    kind = case.split("_")[0]
+    store, values, rng = start([dtype] * len(SHAPES), sizes=SHAPES)
+    other, _, _ = start([dtype] * len(SHAPES), sizes=SHAPES)
+    reference = Reference(rule, settings, values, weight_decay=0.05, **common)
+    first, second = (
+        make(s, kind, settings | common | {"weight_decay": 0.05}, len(SHAPES)) for s in (store, other)
+    )
+    for step in range(4):
+        gradients = draw(rng, values)
+        first.apply(gradients, 0.02, 1)
+        second.apply(gradients, 0.02, 3)
+        reference.step(gradients, 0.02)
+        if step == 1:
+            state = second.get_state()
+            if kind == "adafactor":
+                found = [state[f"velocity.{i}"].shape for i in range(len(SHAPES))]
+                assert found[:5] == [(1, 40), (40, 1), (2, 7), (3, 1, 5), (3, 3, 23)]
+            second = make(other, kind, settings | common | {"weight_decay": 0.05}, len(SHAPES))
+            second.set_state(state)
+        for i, expected in enumerate(reference.values):
+            np.testing.assert_allclose(store.get(f"w{i}"), expected, rtol=tolerance, atol=tolerance)
+            assert store.get(f"w{i}").tobytes() == other.get(f"w{i}").tobytes()
+
+
+def test_ftrl_makes_weights_zero():
+    store, values, rng = start(["float32"] * 5)
+    optimizer = make(store, "ftrl", {"l1_regularization_strength": 30.0}, 5)
+    for _ in range(10):
+        optimizer.apply([rng.normal(size=v.shape).astype("float32") for v in values], 0.1)
+    share = np.mean(store.get("w3") == 0)
+    assert 0.9 < share <= 1

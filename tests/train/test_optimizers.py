@@ -47,6 +47,10 @@ ALL = [
     optimizers.Adamax(gradient_accumulation_steps=2),
     optimizers.Nadam(schedules.CosineDecay(0.1, 10)),
     optimizers.Lion(clipvalue=0.5, ema_overwrite_frequency=3, use_ema=True),
+    optimizers.Lamb(0.01, weight_decay=0.1, use_ema=True),
+    optimizers.Ftrl(0.1, l1_regularization_strength=0.01, beta=0.5),
+    optimizers.Adafactor(0.05, gradient_accumulation_steps=2, use_ema=True),
+    optimizers.Adafactor(schedules.CosineDecay(0.1, 10), relative_step=False, clipnorm=1.0),
 ]
 
 
@@ -196,7 +200,19 @@ def test_averages_at_the_end():
 def test_names():
     for name in ("SGD", "sgd", "gradient_descent", "GradientDescent", "gd"):
         assert type(optimizers.get(name)) is optimizers.SGD
-    for name in ("adam", "adamw", "adamax", "nadam", "rmsprop", "adagrad", "adadelta", "lion"):
+    for name in (
+        "adam",
+        "adamw",
+        "adamax",
+        "nadam",
+        "rmsprop",
+        "adagrad",
+        "adadelta",
+        "lion",
+        "lamb",
+        "ftrl",
+        "adafactor",
+    ):
         made = optimizers.get(name.upper())
         assert type(made).__name__.lower() == made.name == name
         assert made.learning_rate == 0.001
@@ -219,6 +235,11 @@ def test_names():
         (lambda: optimizers.SGD(nesterov=True), "SGD: nesterov needs a momentum above 0"),
         (lambda: optimizers.RMSprop(rho=2), "RMSprop: rho must be"),
         (lambda: optimizers.Adagrad(initial_accumulator_value=-1), "Adagrad: initial_accumulator_value"),
+        (lambda: optimizers.Lamb(beta_1=1.0), "Lamb: beta_1 must be at least 0 and below 1"),
+        (lambda: optimizers.Ftrl(learning_rate_power=0.5), "Ftrl: learning_rate_power must be at most 0"),
+        (lambda: optimizers.Ftrl(l1_regularization_strength=-1), "Ftrl: l1_regularization_strength must be"),
+        (lambda: optimizers.Adafactor(beta_2_decay=0.0), "Adafactor: beta_2_decay must be below 0"),
+        (lambda: optimizers.Adafactor(clip_threshold=0), "Adafactor: clip_threshold must be above 0"),
         (lambda: optimizers.Lion(weight_decay=-1), "Lion: weight_decay must be at least 0"),
         (lambda: optimizers.Lion(clipnorm=0), "Lion: clipnorm must be above 0, got 0"),
         (lambda: optimizers.Adam(clipnorm=1, clipvalue=1), "Adam: only one of clipnorm, clipvalue"),

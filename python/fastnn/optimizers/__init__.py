@@ -20,9 +20,10 @@ from typing import Any
 
 from fastnn import _registry
 from fastnn.optimizers import schedules
-from fastnn.optimizers.adam import Adam, Adamax, AdamW, Nadam
-from fastnn.optimizers.adaptive import Adadelta, Adagrad, RMSprop
+from fastnn.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
+from fastnn.optimizers.adaptive import Adadelta, Adafactor, Adagrad, RMSprop
 from fastnn.optimizers.base import Optimizer
+from fastnn.optimizers.ftrl import Ftrl
 from fastnn.optimizers.gradient_descent import SGD, Lion
 
 GradientDescent = SGD
@@ -39,6 +40,9 @@ __all__ = [
     "Adamax",
     "Nadam",
     "Lion",
+    "Lamb",
+    "Adafactor",
+    "Ftrl",
     "deserialize",
     "get",
     "schedules",
@@ -55,6 +59,9 @@ _CLASSES: tuple[type[Optimizer], ...] = (
     Adamax,
     Nadam,
     Lion,
+    Lamb,
+    Adafactor,
+    Ftrl,
 )
 _BY_NAME: dict[str, type[Optimizer]] = {cls.__name__.lower(): cls for cls in _CLASSES} | {
     "gd": SGD,

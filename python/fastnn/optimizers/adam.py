@@ -192,3 +192,33 @@ class Nadam(_Betas):
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **common)
         self.momentum_decay = self._real("momentum_decay", momentum_decay)
+
+
+class Lamb(_Betas):
+    """Lamb: Adam's direction, of a length that goes with that of each weight array.
+
+    ``w -= learning_rate * |w| / |r| * r`` with Adam's ``r = m / (sqrt(v) + epsilon)``, moments corrected; the
+    ratio of lengths is 1 where one of them is 0. For large batches. You et al., "Large Batch Optimization for
+    Deep Learning: Training BERT in 76 minutes", ICLR 2020; weight decay is decoupled, as for all optimizers
+    here.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule, default 0.001
+        The rate.
+    beta_1, beta_2 : float, default 0.9 and 0.999
+        How much of the moments remains at each step; at least 0, below 1.
+    epsilon : float, default 1e-7
+        Keeps the divisor from 0.
+    **common
+        What `Optimizer` takes: weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+        ema_overwrite_frequency, gradient_accumulation_steps, name.
+
+    Examples
+    --------
+    >>> from fastnn import optimizers
+    >>> optimizers.Lamb(0.01)
+    Lamb(learning_rate=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-07)
+    """
+
+    _kind = "lamb"

@@ -1,9 +1,10 @@
-"""Optimizers that divide gradients by the size that they have had: Adagrad, Adadelta, RMSprop."""
+"""Optimizers that divide gradients by the size that they have had: Adagrad, Adadelta, RMSprop, Adafactor."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from fastnn import _numbers
 from fastnn.optimizers.base import Optimizer
 
 
@@ -127,3 +128,62 @@ class RMSprop(Optimizer):
         self.momentum = self._fraction("momentum", momentum)
         self.epsilon = self._real("epsilon", epsilon)
         self.centered = bool(centered)
+
+
+class Adafactor(Optimizer):
+    """Adafactor: gradients are divided by the roots of mean squares, of which matrices keep rows and columns.
+
+    Of a matrix's squared gradients the running means of rows r and of columns c are kept, in the place of the
+    whole, which ``r c / mean(r)`` stands for. The step, no longer than `clip_threshold` in the root mean
+    square, is multiplied by the rate and by that of the weights. Shazeer and Stern, "Adafactor: Adaptive
+    Learning Rates with Sublinear Memory Cost", ICML 2018.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule, default 0.001
+        The rate.
+    beta_2_decay : float, default -0.8
+        At step t, ``1 - t**beta_2_decay`` of the means remains; below 0.
+    epsilon_1 : float, default 1e-30
+        Added to squared gradients.
+    epsilon_2 : float, default 0.001
+        The least root mean square that weights are taken to have.
+    clip_threshold : float, default 1.0
+        Above 0.
+    relative_step : bool, default True
+        Whether the rate is at most ``1 / sqrt(t)``.
+    **common
+        What `Optimizer` takes: weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+        ema_overwrite_frequency, gradient_accumulation_steps, name.
+
+    Notes
+    -----
+    Of arrays of more dimensions the last two are rows and columns. In the state, ``velocity`` of such an
+    array has the means of its rows, then of its columns, along the last dimension.
+
+    Examples
+    --------
+    >>> from fastnn import optimizers
+    >>> optimizers.Adafactor(0.01, relative_step=False).clip_threshold
+    1.0
+    """
+
+    _kind = "adafactor"
+    _settings = ("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_2_decay: float = -0.8,
+        epsilon_1: float = 1e-30,
+        epsilon_2: float = 1e-3,
+        clip_threshold: float = 1.0,
+        relative_step: bool = True,
+        **common: Any,
+    ) -> None:
+        super().__init__(learning_rate, **common)
+        self.beta_2_decay = _numbers.real("Adafactor", "beta_2_decay", beta_2_decay, high=0, below=True)
+        self.epsilon_1 = self._real("epsilon_1", epsilon_1)
+        self.epsilon_2 = self._real("epsilon_2", epsilon_2)
+        self.clip_threshold = self._real("clip_threshold", clip_threshold, above=True)
+        self.relative_step = bool(relative_step)

@@ -362,6 +362,16 @@ class Optimizer(Stateful):
         if self._core is not None and self.use_ema:
             self._core.overwrite_with_averages()
 
+    def restore_variable_values(self) -> None:
+        """Undo `finalize_variable_values`, unless the weights have changed since."""
+        if self._core is not None and self.use_ema:
+            self._core.take_back_from_averages()
+
+    @property
+    def shows_averages(self) -> bool:
+        """Whether the weights are their moving averages just now, and what they were is set aside."""
+        return self._core is not None and self._core.has_set_aside
+
     # Configuration -------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
