@@ -169,14 +169,16 @@ void run_windows(const Tile& t, std::int64_t count, std::int64_t step, std::int6
   const std::int64_t bytes = g.quads() * 4;
   const std::int64_t within[4] = {0, g.beside, g.below, g.below + g.beside};
   F factor[NV], bias[NV];
-  I shift[NV], turn[NV];
+  I start[NV], turn[NV];
+  bool turns = false;
   unroll<NV>([&](auto v) {
     const std::int64_t columns = v == NV - 1 ? t.last : L;
     const std::int64_t column = t.first + v * L;
     factor[v] = load_partial<F>(f.weight_scale + column, columns) * broadcast<F>(f.scale);
     turn[v] = (I)less(factor[v], zero<F>());
+    turns |= any(less(factor[v], zero<F>()));
     bias[v] = f.bias != nullptr ? load_partial<F>(f.bias + column, columns) : zero<F>();
-    shift[v] = load<I>(t.weight_sums + v * L) * broadcast<I>(f.zero);
+    start[v] = -load<I>(t.weight_sums + v * L) * broadcast<I>(f.zero);
   });
   const bool relu = f.activation.kind == ops::ActivationKind::relu;
   const F least = broadcast<F>(relu ? 0.0f : -std::numeric_limits<float>::infinity());
@@ -185,7 +187,7 @@ void run_windows(const Tile& t, std::int64_t count, std::int64_t step, std::int6
   for (; count >= W; count -= W, first += W * step) {
     I sum[4][W][NV];
     unroll<4>(
-        [&](auto i) { unroll<W>([&](auto w) { unroll<NV>([&](auto v) { sum[i][w][v] = zero<I>(); }); }); });
+        [&](auto i) { unroll<W>([&](auto w) { unroll<NV>([&](auto v) { sum[i][w][v] = start[v]; }); }); });
     const std::int8_t* weights = t.weights;
     for (std::int64_t y = 0; y < g.outer_y; ++y) {
       for (std::int64_t x = 0; x < g.outer_x; ++x) {
@@ -210,9 +212,12 @@ void run_windows(const Tile& t, std::int64_t count, std::int64_t step, std::int6
     unroll<W>([&](auto w) __attribute__((always_inline)) {
       rest -= t.n;
       unroll<NV>([&](auto v) __attribute__((always_inline)) {
-        const auto turned = [&](int i) { return sum[i][w][v] ^ turn[v]; };
-        const I most = max(max(turned(0), turned(1)), max(turned(2), turned(3))) ^ turn[v];
-        const F y = max(least, convert<F>(most - shift[v]) * factor[v] + bias[v]);
+        I most = max(max(sum[0][w][v], sum[1][w][v]), max(sum[2][w][v], sum[3][w][v]));
+        if (turns) [[unlikely]] {
+          const I smallest = min(min(sum[0][w][v], sum[1][w][v]), min(sum[2][w][v], sum[3][w][v]));
+          most = (smallest & turn[v]) | (most & ~turn[v]);
+        }
+        const F y = max(least, convert<F>(most) * factor[v] + bias[v]);
         const Bytes made = to_bytes(f, y);
         const std::int64_t columns = v == NV - 1 ? t.last : L;
         std::uint8_t* to = out + v * L;
