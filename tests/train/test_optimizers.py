@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
+import fastnn
 from fastnn import _core, optimizers, schedules
 
 
@@ -195,6 +196,44 @@ def test_averages_at_the_end():
     optimizer.finalize_variable_values()
     expected = 0.5 * (0.5 * seen[0] + 0.5 * seen[1]) + 0.5 * seen[2]
     np.testing.assert_allclose(made[0].numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: optimizers.Lamb(0.01, weight_decay=0.01),
+        lambda: optimizers.Ftrl(0.05, l2_regularization_strength=0.01),
+        lambda: optimizers.Adafactor(0.05),
+        lambda: optimizers.Adafactor(schedules.CosineDecay(0.1, 20), use_ema=True, clipnorm=1.0),
+    ],
+)
+def test_fit_in_two_goes_and_on_any_number_of_threads(make, tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(90, 20)).astype("float32"), rng.integers(0, 5, 90)
+
+    def built():
+        fastnn.random.set_seed(3)
+        hidden = fastnn.layers.Dense(300, "tanh", kernel_constraint="max_norm")
+        model = fastnn.Sequential([fastnn.Input((20,)), hidden, fastnn.layers.Dense(5, "softmax")])
+        model.compile(make(), "sparse_categorical_crossentropy")
+        return model
+
+    threads, found = fastnn.num_threads(), []
+    try:
+        for count in (1, 2):
+            fastnn.set_num_threads(count)
+            model = built()
+            model.fit(x, y, epochs=4, batch_size=16, verbose=0)
+            found.append(model.get_weights())
+    finally:
+        fastnn.set_num_threads(threads)
+    model = built()
+    model.fit(x, y, epochs=2, batch_size=16, verbose=0)
+    model.save(tmp_path / "model.safetensors")
+    model = fastnn.models.load_model(tmp_path / "model.safetensors")
+    model.fit(x, y, epochs=4, initial_epoch=2, batch_size=16, verbose=0)
+    for one, two, resumed in zip(*found, model.get_weights(), strict=True):
+        assert one.tobytes() == two.tobytes() == resumed.tobytes()
 
 
 def test_names():
