@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnn import _registry, activations
 from fastnn._names import nearest
+from fastnn.layers import sharing
 
 if TYPE_CHECKING:
     from fastnn.layers.base import Layer
@@ -98,6 +99,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if hasattr(value, "get_config"):
+        from fastnn.layers.base import Layer
+
+        if isinstance(value, Layer):
+            return serialize(value)
         return {"class_name": type(value).__name__, "config": plain(value.get_config())}
     if callable(value):
         return activations.serialize(value)
@@ -106,6 +111,8 @@ def plain(value: Any) -> Any:
 
 def serialize(layer: Layer) -> dict[str, Any]:
     """Describe a layer in plain values: its class's name and its configuration.
+
+    Layers that occur several times within have a mark, ``"shared"``, by which `deserialize` makes them one.
 
     Parameters
     ----------
@@ -126,7 +133,9 @@ def serialize(layer: Layer) -> dict[str, Any]:
     >>> layers.serialize(layers.Dropout(0.5, name="drop"))["config"]["rate"]
     0.5
     """
-    return {"class_name": type(layer).__name__, "config": plain(layer.get_config())}
+    return sharing.describe(
+        lambda: {"class_name": type(layer).__name__, "config": plain(layer.get_config())}, layer
+    )
 
 
 def find_class(name: Any) -> type[Any]:
@@ -195,4 +204,4 @@ def deserialize(description: Any) -> Any:
             f"expected the description of a layer with 'class_name' and 'config', got {description!r}"
         )
     cls = find_class(description.get("class_name"))
-    return cls.from_config(dict(description["config"]))
+    return sharing.restore(description, lambda: cls.from_config(dict(description["config"])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fastnn.layers import sharing
 from fastnn.layers.base import Layer
 from fastnn.layers.input import InputLayer
 from fastnn.layers.nest import leaves, map_leaves
@@ -253,20 +254,23 @@ class Network:
                 places[id(tensor)] = [number, position]
         inner = [layer for layer in self.layers if not any(layer is own for own in self.input_layers)]
         layers = [*self.input_layers, *inner]  # inputs in the order in which they are given
-        return {
-            "layers": [serialize(layer) for layer in layers],
-            "calls": calls,
-            "inputs": encode(self.inputs, place),
-            "outputs": encode(self.outputs, place),
-            "losses": [places[id(loss)] for loss in self.losses],
-        }
+        return sharing.describe(
+            lambda: {
+                "layers": [serialize(layer) for layer in layers],
+                "calls": calls,
+                "inputs": encode(self.inputs, place),
+                "outputs": encode(self.outputs, place),
+                "losses": [places[id(loss)] for loss in self.losses],
+            }
+        )
 
     @classmethod
     def tensors_from_config(cls, config: Mapping[str, Any]) -> tuple[Any, Any, list[Tensor]]:
         """Make layers and call them; returns inputs, outputs and losses."""
         from fastnn.layers.serialization import deserialize
 
-        made = [deserialize(entry) for entry in config["layers"]]
+        with sharing.restoring():
+            made = [deserialize(entry) for entry in config["layers"]]
         inputs = [layer.tensor() for layer in made if isinstance(layer, InputLayer)]
         by_name = {layer.name: layer for layer in made}
         if len(by_name) < len(made):

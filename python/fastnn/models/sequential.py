@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastnn import data_adapter
+from fastnn.layers import sharing
 from fastnn.layers.base import Layer
 from fastnn.layers.input import InputLayer
 from fastnn.layers.nest import map_leaves
@@ -208,11 +209,13 @@ class Sequential(Model):
     def get_config(self) -> dict[str, Any]:
         """Return the model's architecture as plain values."""
         members = [self._input_layer, *self._members] if self._input_layer is not None else self._members
-        return {
-            "name": self.name,
-            "trainable": self._trainable,
-            "layers": [serialize(layer) for layer in members],
-        }
+        return sharing.describe(
+            lambda: {
+                "name": self.name,
+                "trainable": self._trainable,
+                "layers": [serialize(layer) for layer in members],
+            }
+        )
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
@@ -222,7 +225,8 @@ class Sequential(Model):
         if not isinstance(entries, list):
             raise ValueError(f"{cls.__name__}: the configuration has no list 'layers'")
         model = cls(name=values.get("name"))
-        for entry in entries:
-            model.add(deserialize(entry))
+        with sharing.restoring():
+            for entry in entries:
+                model.add(deserialize(entry))
         model._trainable = bool(values.get("trainable", True))
         return model
