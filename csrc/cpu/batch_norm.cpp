@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "cpu/kernels.h"
+#include "cpu/parts.h"
 #include "cpu/sums.h"
 
 namespace fastnn::cpu {
@@ -164,24 +165,6 @@ FASTNN_INLINE void for_blocks(int64_t runs, int64_t run, Body body) {
   const int64_t block = run > kElements ? 1 : kElements / run;
   for (int64_t first = 0; first < runs; first += block) {
     body(first, runs - first < block ? runs : first + block);
-  }
-}
-
-template <bool Full, class V>
-FASTNN_INLINE V get(const Elem<V>* p, int64_t width) {
-  if constexpr (Full) {
-    return load<V>(p);
-  } else {
-    return load_partial<V>(p, width);
-  }
-}
-
-template <bool Full, class V>
-FASTNN_INLINE void put(Elem<V>* p, V v, int64_t width) {
-  if constexpr (Full) {
-    store(p, v);
-  } else {
-    store_partial(p, v, width);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "cpu/kernels.h"
+#include "cpu/parts.h"
 #include "ops/pooling2d.h"
 
 namespace fastnn::cpu {
@@ -40,24 +41,6 @@ FASTNN_INLINE void for_vectors(int64_t n, Body body) {
   int64_t i = 0;
   for (; i + L <= n; i += L) body.template operator()<true>(i, L);
   if (i < n) body.template operator()<false>(i, n - i);
-}
-
-template <class V, bool Full>
-FASTNN_INLINE V get(const Elem<V>* p, int64_t width) {
-  if constexpr (Full) {
-    return load<V>(p);
-  } else {
-    return load_partial<V>(p, width);
-  }
-}
-
-template <bool Full, class V>
-FASTNN_INLINE void put(Elem<V>* p, V v, int64_t width) {
-  if constexpr (Full) {
-    store(p, v);
-  } else {
-    store_partial(p, v, width);
-  }
 }
 
 // The larger one; NaN if either is: max gives its second operand then, so one of the two orders gives the
@@ -97,8 +80,8 @@ FASTNN_INLINE void max_pool_row(const ops::Window2d& w, int64_t oy, RowAt row_at
     const T* lower = row_at(2 * oy + 1);
     for (int64_t ox = 0; ox < w.out_width; ++ox, upper += 2 * n, lower += 2 * n, out += n) {
       for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
-        const V a = larger(get<V, Full>(upper + i, width), get<V, Full>(upper + n + i, width));
-        const V b = larger(get<V, Full>(lower + i, width), get<V, Full>(lower + n + i, width));
+        const V a = larger(get<Full, V>(upper + i, width), get<Full, V>(upper + n + i, width));
+        const V b = larger(get<Full, V>(lower + i, width), get<Full, V>(lower + n + i, width));
         put<Full>(out + i, larger(a, b), width);
       });
     }
@@ -111,7 +94,7 @@ FASTNN_INLINE void max_pool_row(const ops::Window2d& w, int64_t oy, RowAt row_at
       for (int64_t cy = cells.y; cy < cells.y_end; cy += cells.step_y) {
         const T* row = row_at(cy);
         for (int64_t cx = cells.x; cx < cells.x_end; cx += cells.step_x) {
-          best = larger(best, get<V, Full>(row + cx * n + i, width));
+          best = larger(best, get<Full, V>(row + cx * n + i, width));
         }
       }
       put<Full>(out + i, best, width);

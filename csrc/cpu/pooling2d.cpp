@@ -42,7 +42,7 @@ FASTNN_INLINE void give(Elem<V>* p, V v, int64_t width) {
   if constexpr (W == Write::set) {
     put<Full>(p, v, width);
   } else {
-    put<Full>(p, get<V, Full>(p, width) + v, width);
+    put<Full>(p, get<Full, V>(p, width) + v, width);
   }
 }
 
@@ -50,7 +50,7 @@ FASTNN_INLINE void give(Elem<V>* p, V v, int64_t width) {
 // result. Not "equal": when NaN made the result NaN, the first cell takes the gradient.
 template <Write W, bool Full, class V>
 FASTNN_INLINE void give_largest(const Elem<V>* x, Elem<V>* dx, V largest, V& left, int64_t width) {
-  const auto smaller = less(get<V, Full>(x, width), largest);
+  const auto smaller = less(get<Full, V>(x, width), largest);
   give<W, Full>(dx, select(smaller, zero<V>(), left), width);
   left = select(smaller, left, zero<V>());
 }
@@ -66,8 +66,8 @@ void max_gradient(const Config& c, const T* dy, const T* x, const T* y, T* dx, i
   if (is_quarter(c.window)) {
     for_quarters(c.window, n, [&](int64_t first, int64_t position) {
       for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
-        const V largest = get<V, Full>(y + position * n + i, width);
-        V left = gradient(largest, get<V, Full>(dy + position * n + i, width));
+        const V largest = get<Full, V>(y + position * n + i, width);
+        V left = gradient(largest, get<Full, V>(dy + position * n + i, width));
         for (const int64_t cell : {first, first + n, first + row, first + row + n}) {
           give_largest<Write::set, Full>(x + cell + i, dx + cell + i, largest, left, width);
         }
@@ -77,8 +77,8 @@ void max_gradient(const Config& c, const T* dy, const T* x, const T* y, T* dx, i
   }
   for_windows(c.window, [&](const Cells& cells, int64_t position) {
     for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
-      const V largest = get<V, Full>(y + position * n + i, width);
-      V left = gradient(largest, get<V, Full>(dy + position * n + i, width));
+      const V largest = get<Full, V>(y + position * n + i, width);
+      V left = gradient(largest, get<Full, V>(dy + position * n + i, width));
       for (int64_t cy = cells.y; cy < cells.y_end; cy += cells.step_y) {
         for (int64_t cx = cells.x; cx < cells.x_end; cx += cells.step_x) {
           const int64_t cell = cy * row + cx * n + i;
@@ -116,8 +116,8 @@ void max_places(const Window& w, const T* x, T* y, std::uint8_t* places, int64_t
     for_quarters(w, n, [&](int64_t first, int64_t position) {
       for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
         const T* cell = x + first + i;
-        const V x0 = get<V, Full>(cell, width), x1 = get<V, Full>(cell + n, width);
-        const V x2 = get<V, Full>(cell + row, width), x3 = get<V, Full>(cell + row + n, width);
+        const V x0 = get<Full, V>(cell, width), x1 = get<Full, V>(cell + n, width);
+        const V x2 = get<Full, V>(cell + row, width), x3 = get<Full, V>(cell + row + n, width);
         const V largest = larger(larger(x0, x1), larger(x2, x3));
         V place = select(less(x2, largest), at(3), at(2));
         place = select(less(x1, largest), place, at(1));
@@ -134,7 +134,7 @@ void max_places(const Window& w, const T* x, T* y, std::uint8_t* places, int64_t
         int64_t place = 0;
         for (int64_t cy = cells.y; cy < cells.y_end; cy += cells.step_y) {
           for (int64_t cx = cells.x; cx < cells.x_end; cx += cells.step_x) {
-            body(get<V, Full>(x + cy * row + cx * n + i, width), place++);
+            body(get<Full, V>(x + cy * row + cx * n + i, width), place++);
           }
         }
       };
@@ -160,8 +160,8 @@ void places_gradient(const Config& c, const T* dy, const std::uint8_t* places, c
     for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
       const int64_t at = position * n + i;
       const V place = load_convert_partial<V>(places + at, width);
-      V g = get<V, Full>(dy + at, width);
-      if (c.relu) g = select(greater(get<V, Full>(y + at, width), zero<V>()), g, zero<V>());
+      V g = get<Full, V>(dy + at, width);
+      if (c.relu) g = select(greater(get<Full, V>(y + at, width), zero<V>()), g, zero<V>());
       body([&]<Write How>(int64_t cell, int64_t number) {
         const V here = broadcast<V>(static_cast<T>(number));
         give<How, Full>(dx + cell + i, select(equal(place, here), g, zero<V>()), width);
@@ -201,8 +201,8 @@ void average_image(const Window& w, const T* x, T* y, int64_t n) {
       const T* upper = x + first;
       const T* lower = upper + row;
       for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
-        const V a = get<V, Full>(upper + i, width) + get<V, Full>(upper + n + i, width);
-        const V b = get<V, Full>(lower + i, width) + get<V, Full>(lower + n + i, width);
+        const V a = get<Full, V>(upper + i, width) + get<Full, V>(upper + n + i, width);
+        const V b = get<Full, V>(lower + i, width) + get<Full, V>(lower + n + i, width);
         put<Full>(y + position * n + i, (a + b) * T(0.25), width);
       });
     });
@@ -215,7 +215,7 @@ void average_image(const Window& w, const T* x, T* y, int64_t n) {
       for (int64_t cy = cells.y; cy < cells.y_end; cy += cells.step_y) {
         V row_sum{};  // sums of sums: large windows round less
         for (int64_t cx = cells.x; cx < cells.x_end; cx += cells.step_x) {
-          row_sum += get<V, Full>(x + cy * row + cx * n + i, width);
+          row_sum += get<Full, V>(x + cy * row + cx * n + i, width);
         }
         sum += row_sum;
       }
@@ -232,7 +232,7 @@ void average_gradient(const Window& w, const T* dy, T* dx, int64_t n) {
   if (is_quarter(w)) {
     for_quarters(w, n, [&](int64_t first, int64_t position) {
       for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
-        const V share = get<V, Full>(dy + position * n + i, width) * T(0.25);
+        const V share = get<Full, V>(dy + position * n + i, width) * T(0.25);
         for (const int64_t cell : {first, first + n, first + row, first + row + n}) {
           put<Full>(dx + cell + i, share, width);
         }
@@ -243,7 +243,7 @@ void average_gradient(const Window& w, const T* dy, T* dx, int64_t n) {
   for_windows(w, [&](const Cells& cells, int64_t position) {
     const V count = broadcast<V>(static_cast<T>(cells.count()));
     for_vectors<L>(n, [&]<bool Full>(int64_t i, int64_t width) {
-      const V share = get<V, Full>(dy + position * n + i, width) / count;
+      const V share = get<Full, V>(dy + position * n + i, width) / count;
       for (int64_t cy = cells.y; cy < cells.y_end; cy += cells.step_y) {
         for (int64_t cx = cells.x; cx < cells.x_end; cx += cells.step_x) {
           give<W, Full>(dx + cy * row + cx * n + i, share, width);
