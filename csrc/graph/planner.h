@@ -26,18 +26,20 @@ class Planner {
   void emit_tile(int32_t node_index);
   void emit_partial(int32_t node_index);
   void emit_whole(int32_t node_index);
+  int32_t new_tensor(const TensorType& type, TensorId source, int32_t lanes);
+  int32_t push_step(Step step);
+  int32_t earliest_slot(const Step& step, bool tile_step) const;
+  bool use_whole_kernel(const Node& node, const Kernel& kernel) const;
+  bool use_team_kernel(const Node& node, const Kernel& kernel) const;
+  bool needs_prologue() const;
+
+  // planner_operands.cpp
+  bool is_parameter(TensorId tensor) const;
   int32_t operand(TensorId tensor, int32_t lanes);
   int32_t as_lanes(TensorId tensor, int32_t lanes);
   const Configuration& configuration_of(const Node& node) const;
   int64_t packed_size(const Node& node, const Kernel& kernel) const;
   int32_t packed(TensorId tensor, const Node& node, const Kernel& kernel, const KernelFn pack);
-  int32_t new_tensor(const TensorType& type, TensorId source, int32_t lanes);
-  int32_t push_step(Step step);
-  int32_t earliest_slot(const Step& step, bool tile_step) const;
-  bool use_whole_kernel(const Node& node, const Kernel& kernel) const;
-  bool is_parameter(TensorId tensor) const;
-  bool use_team_kernel(const Node& node, const Kernel& kernel) const;
-  bool needs_prologue() const;
   int64_t query_size(SizeFn function, const Step& step, int64_t samples, int32_t lanes) const;
 
   // planner_layout.cpp: pure functions of graph, shapes, dtype and instruction set
