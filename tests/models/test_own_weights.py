@@ -243,6 +243,44 @@ def test_states_are_assigned_at_once_at_the_end_of_a_step(assign, steps, a, b):
     np.testing.assert_array_equal(layer.b, np.full(5, b))
 
 
+def test_arrays_are_assigned_at_the_end_of_each_step():
+    def change(states):
+        states.a.assign(np.arange(5))
+        states.b.assign(states.a + 1)  # what the step before ended with is not asked for: a is assigned already
+
+    layer = States(change)
+    model = fastnn.Sequential([fastnn.Input((5,)), layer])
+    model.compile("sgd", "mse")
+    model.predict(X[:8], verbose=0)
+    np.testing.assert_array_equal(layer.a, np.zeros(5))
+    for _ in range(2):
+        model.train_on_batch(X[:8], np.zeros((8, 5)))
+        np.testing.assert_array_equal(layer.a, np.arange(5))
+        np.testing.assert_array_equal(layer.b, np.arange(5) + 1)
+        layer.a.assign(np.full(5, 7.0))  # outside of call: at once
+        np.testing.assert_array_equal(layer.a, np.full(5, 7))
+
+
+def test_arrays_that_build_assigns_are_where_the_state_begins():
+    class Begins(layers.Layer):
+        def build(self, input_shape):
+            self.inner = layers.Dense(2)
+            self.state = self.add_weight((), "zeros", trainable=False, name="state")
+            self.state.assign(4.0)
+
+        def call(self, inputs, training=False):
+            if training:
+                self.state.assign(self.state + 1)
+            return self.inner(inputs)
+
+    layer = Begins()
+    model = fastnn.Sequential([fastnn.Input((5,)), fastnn.Sequential([layer])])
+    assert float(layer.state.numpy()) == 4
+    model.compile("sgd", "mse")
+    model.train_on_batch(X[:8], np.zeros((8, 2)))
+    assert float(layer.state.numpy()) == 5
+
+
 def test_a_state_that_is_a_parameters_value_has_it_from_before_the_update():
     before = fastnn.config.num_threads()
     fastnn.set_num_threads(2)

@@ -109,7 +109,7 @@ class Weight(Operators):
         """Set the values; in a layer's `call`, to what a tensor or another weight is at the step's end.
 
         A tensor can be assigned to state alone, to what was made by ``add_weight(..., trainable=False)``.
-        An array is assigned at once, which in `call` is once for a graph, not once a step.
+        An array is assigned at once; in `call`, if it is to be a layer's state, at the end of each step.
 
         Parameters
         ----------
@@ -148,9 +148,23 @@ class Weight(Operators):
             return
         array = np.asarray(value)
         self.check(array)
+        if self.is_state and self._is_called():
+            from fastnn.ops._dispatch import constant
+
+            self._assign_tensor(constant(array, self.dtype))
+            return
         if self.dtype == "int8":
             array = np.ascontiguousarray(array, "int8").view("uint8")
         self.store.set(self.name, array)
+
+    def _is_called(self) -> bool:
+        """Whether a graph is being made of a call of the weight's layer, or of one that holds it."""
+        from fastnn.layers.context import current, is_building
+
+        if not is_building() or not self.owner.built:
+            return False
+        callers = [layer for layer in current(self.owner.label).callers if layer is not None]
+        return any(part is self.owner for layer in callers[-1:] for part in layer._flatten_layers())
 
     def _assign_tensor(self, value: Tensor) -> None:
         from fastnn.layers.context import current
