@@ -1,6 +1,7 @@
 #include "ops/binary.h"
 
 #include "cpu/broadcast.h"
+#include "cpu/power.h"
 #include "cpu/vector_math.h"
 
 namespace fastnn::cpu {
@@ -59,16 +60,10 @@ struct GreaterEqual {
   }
 };
 
-// Beside pow() of vector_math.h, which is for bases of at least 0.
 struct Power {
   template <class V>
   static FASTNN_INLINE V apply(V a, V b) {
-    const V size = pow(abs(a), b);
-    const V half = b * broadcast<V>(Elem<V>(0.5));
-    const V nan = broadcast<V>(std::numeric_limits<Elem<V>>::quiet_NaN());
-    const V whole = select(equal(round(half), half), size, -size);  // even or odd
-    const V below = select(equal(round(b), b), whole, nan);
-    return select(less(a, zero<V>()), below, select(isnan(a), a + b, size));
+    return power(a, b);
   }
 };
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cpu/elementwise.h"
+#include "cpu/power.h"
 #include "cpu/vector_math.h"
 
 namespace fastnn::cpu {
@@ -95,7 +96,7 @@ struct Unary {
       return map_elements(x, y, count, [n](V v) { return whole_power(v, n); });
     }
     const V p = broadcast<V>(static_cast<T>(exponent));
-    map_elements(x, y, count, [p](V v) { return pow(v, p); });
+    map_elements(x, y, count, [p](V v) { return cpu::power(v, p); });
   }
 };
 

@@ -121,8 +121,7 @@ inline const Op power{
           if (g.wanted[1]) {
             // Where the base is 0, so is the derivative: log(1) stands for log(0).
             const TensorId base = g.add("unary", {x}, {{"kind", std::string("abs")}});
-            const TensorId nought =
-                g.add("greater_equal", {g.add("scale_shift", {base}, {{"scale", 0.0}}), base});
+            const TensorId nought = g.add("greater_equal", {negated(g, base), base});
             const TensorId safe = g.add("add", {x, nought});
             const TensorId log = g.add("unary", {safe}, {{"kind", std::string("log")}});
             const TensorId slope = g.add("multiply", {g.out[0], log});

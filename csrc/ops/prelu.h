@@ -8,8 +8,8 @@ namespace fastnn::ops {
 
 /// 1 where x is below 0, else 0.
 inline TensorId below_zero(GradientContext& g, TensorId x) {
-  const TensorId zeros = g.add("scale_shift", {x}, {{"scale", 0.0}});
-  return g.add("scale_shift", {g.add("greater_equal", {x, zeros})}, {{"scale", -1.0}, {"offset", 1.0}});
+  const TensorId negated = g.add("scale_shift", {x}, {{"scale", -1.0}});
+  return g.add("scale_shift", {g.add("greater_equal", {x, negated})}, {{"scale", -1.0}, {"offset", 1.0}});
 }
 
 inline const Op prelu{

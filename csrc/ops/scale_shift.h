@@ -1,4 +1,5 @@
-// scale_shift(x; scale, offset) -> x * scale + offset, elementwise, with constants.
+// scale_shift(x; scale, offset) -> x * scale + offset, elementwise, with constants. Without an offset -0 is
+// added, which changes no number: adding 0 would make 0 of -0.
 #pragma once
 
 #include "ops/op.h"
@@ -22,7 +23,7 @@ inline const Op scale_shift{
     .configure =
         [](const NodeInfo& n) {
           return make_configuration(
-              ScaleShiftConfig{n.attributes.real("scale", 1.0), n.attributes.real("offset", 0.0)});
+              ScaleShiftConfig{n.attributes.real("scale", 1.0), n.attributes.real("offset", -0.0)});
         },
     .gradient =
         [](GradientContext& g) {

@@ -59,7 +59,7 @@ inline UnaryConfig unary_config(const std::string& node, const Attributes& attri
 inline TensorId add_unary(const GradientContext& g, const char* kind, TensorId x) {
   return g.add("unary", {x}, {{"kind", std::string(kind)}});
 }
-inline TensorId scaled(const GradientContext& g, TensorId x, double scale, double offset = 0.0) {
+inline TensorId scaled(const GradientContext& g, TensorId x, double scale, double offset = -0.0) {
   return g.add("scale_shift", {x}, {{"scale", scale}, {"offset", offset}});
 }
 inline TensorId product(const GradientContext& g, TensorId a, TensorId b) {
@@ -97,7 +97,7 @@ inline TensorId unary_gradient(const GradientContext& g, const UnaryConfig& c, T
     case UnaryKind::reciprocal:
       return product(g, scaled(g, dy, -1.0), add_unary(g, "square", y));
     case UnaryKind::power: {
-      if (c.exponent == 0.0) return kNoTensor;
+      if (c.exponent == 0.0) return scaled(g, dy, 0.0);
       if (c.exponent == 1.0) return dy;
       const TensorId lower =
           g.add("unary", {x}, {{"kind", std::string("power")}, {"exponent", c.exponent - 1.0}});

@@ -21,7 +21,10 @@ def _number(value: Any) -> float | None:
 
 
 def _scaled(x: Any, scale: float, offset: float) -> Tensor | None:
-    """Scale and shift a floating tensor by numbers; None where x is none."""
+    """Scale and shift a floating tensor by numbers; None where x is none.
+
+    The offset -0.0 changes no number; 0.0 makes 0 of -0.
+    """
     tensor = as_tensor(x)
     if tensor.dtype not in FLOATS:
         return None
@@ -129,7 +132,7 @@ def multiply(x1: Any, x2: Any) -> Any:
     for a, b in ((x1, x2), (x2, x1)):
         value = _number(b)
         if value is not None and _number(a) is None:
-            found = _scaled(a, value, 0.0)
+            found = _scaled(a, value, -0.0)
             if found is not None:
                 return found
     return apply("multiply", aligned("multiply", x1, x2))
