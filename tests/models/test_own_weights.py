@@ -246,7 +246,9 @@ def test_states_are_assigned_at_once_at_the_end_of_a_step(assign, steps, a, b):
 def test_arrays_are_assigned_at_the_end_of_each_step():
     def change(states):
         states.a.assign(np.arange(5))
-        states.b.assign(states.a + 1)  # what the step before ended with is not asked for: a is assigned already
+        states.b.assign(
+            states.a + 1
+        )  # what the step before ended with is not asked for: a is assigned already
 
     layer = States(change)
     model = fastnn.Sequential([fastnn.Input((5,)), layer])
