@@ -20,10 +20,13 @@ OPTIMIZERS = {
     "adamax": lambda: optimizers.Adamax(0.001),
     "nadam": lambda: optimizers.Nadam(0.001),
     "lion": lambda: optimizers.Lion(0.0003),
+    "ftrl": lambda: optimizers.Ftrl(0.01, l1_regularization_strength=1e-3),
     "clipvalue": lambda: optimizers.Adam(0.001, clipvalue=1e-4),
     # These need whole gradients, and must not be touched before them.
     "clipnorm": lambda: optimizers.Adam(0.001, clipnorm=0.01),
     "global_clipnorm": lambda: optimizers.Adam(0.001, global_clipnorm=0.01),
+    "lamb": lambda: optimizers.Lamb(0.01),
+    "adafactor": lambda: optimizers.Adafactor(0.01),
     "average": lambda: optimizers.Adam(0.001, use_ema=True, ema_overwrite_frequency=2),
     "accumulation": lambda: optimizers.Adam(0.001, gradient_accumulation_steps=2),
 }
