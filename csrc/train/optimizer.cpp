@@ -16,6 +16,9 @@ namespace {
 // Elements that one kernel call takes: small enough to share a small net among threads, large enough that the
 // call costs nothing. Fixed, because sums of squares are taken chunk by chunk.
 constexpr int64_t kChunk = 2048;
+// Rows of a factored parameter that share one array of its columns' sums (in float64), so that these stay
+// small against the parameter.
+constexpr int64_t kChunkRows = 64;
 // What a call costs beside its elements, in elements: balances many small arrays against few large ones.
 constexpr double kCallCost = 64;
 
@@ -113,7 +116,7 @@ void Optimizer::make_chunks() {
     // Of a factored parameter a chunk is whole rows of one matrix.
     const int64_t columns = factored(i) ? entry(i).shape.back() : 1;
     const int64_t matrix = factored(i) ? columns * entry(i).shape.rbegin()[1] : counts_[i];
-    const int64_t size = std::max<int64_t>(kChunk / columns, 1) * columns;
+    const int64_t size = std::max(kChunk / columns, factored(i) ? kChunkRows : 1) * columns;
     for (int64_t begin = 0, left = matrix; begin < counts_[i];) {
       const int64_t count = std::min(size, left);
       chunks_.push_back({static_cast<int32_t>(i), begin, count});
