@@ -276,9 +276,9 @@ class ConvLSTM2D(_ConvLSTM):
     -----
     ``call(inputs, initial_state=None, mask=None)``: inputs (None, steps, height, width, channels), mask
     (None, steps); a step that is masked leaves states and output as they are. Output (None, new height, new
-    width, filters), with the steps after the samples for sequences. Weights: ``kernel`` (*kernel size,
-    channels, 4 filters), ``recurrent_kernel`` (*kernel size, filters, 4 filters), ``bias`` (4 filters,);
-    gates in the order i, f, c, o.
+    width, filters), with the steps after the samples for sequences. Weights: ``kernel`` (height and width of
+    the kernel, channels, 4 filters), ``recurrent_kernel`` (the same, filters, 4 filters), ``bias``
+    (4 filters,); gates in the order i, f, c, o.
 
     Examples
     --------
