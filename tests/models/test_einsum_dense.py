@@ -100,7 +100,8 @@ def test_unit_normalization(axis):
 
     within = Within(dtype="float64")
     within(x)
-    assert_weight_gradients(randomised(within), x)
+    # Short vectors bend the sphere: differences over 1e-5 would tell more of that than of the slope.
+    assert_weight_gradients(randomised(within), x, step=1e-6)
 
 
 def test_unit_normalization_of_nothing():
